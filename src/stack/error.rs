@@ -1,0 +1,37 @@
+//! What can go wrong when memory for a stack is asked for.
+
+use std::io;
+
+/// Memory for a stack could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StackError {
+    /// The kernel refused memory.
+    #[error("no memory for a stack of {size} bytes: {source}; lower the number of tasks or raise the memory limit")]
+    OutOfMemory {
+        /// Bytes asked for.
+        size: usize,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The kernel's limit on mappings per process is reached. Only kernels without `MADV_GUARD_INSTALL` (before 6.13)
+    /// need a mapping per guard page.
+    #[error(
+        "no guard page for a stack of {size} bytes: this process has as many mappings as the kernel allows \
+         (sysctl vm.max_map_count); raise that limit, or use Linux 6.13 or later, where guard pages need no mapping"
+    )]
+    TooManyMappings {
+        /// Bytes asked for.
+        size: usize,
+    },
+    /// A size that no stack can have.
+    #[error("a stack of {size} bytes is impossible: sizes are from {min} to {max} bytes")]
+    BadSize {
+        /// Bytes asked for.
+        size: usize,
+        /// Smallest size there is.
+        min: usize,
+        /// Largest size there is.
+        max: usize,
+    },
+}
