@@ -16,8 +16,8 @@
 //! - a line that goes on with a statement of the line before, through a block comment or an open string: the number is
 //!   put before the next statement that begins on it, if one does.
 //!
-//! Conditions (`.if`, `.else`, `.endif`) and repetitions (`.rept`, `.irp`) need no exception: a statement before them on
-//! the same line changes nothing about them.
+//! Conditions (`.if`, `.else`, `.endif`) and repetitions (`.rept`, `.irp`) need no exception: a statement before them
+//! on the same line changes nothing about them.
 
 /// What the scanner is inside of. All but code may run over the end of a line.
 #[derive(Clone, Copy, PartialEq)]
