@@ -2,8 +2,28 @@
 //!
 //! The lowest layer; it knows nothing of tasks and schedulers.
 
+mod blocks;
 pub mod debug;
 mod error;
+mod fenced;
+mod large;
 pub mod layout;
+mod os;
+mod pool;
+mod ring;
+mod segment;
+mod slab;
+mod stats;
 
 pub use error::StackError;
+pub use pool::StackCache;
+pub use segment::{SEGMENT_MAX, Segment};
+pub use stats::{SIZES, Stats, stats};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks a table of this layer. None of them runs foreign code under its lock, so a panic there is a bug's; the others
+/// should not hang or panic for it while they unwind.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,132 @@
+//! The few requests to the kernel that stack memory is made of.
+//!
+//! Nothing here keeps state. Ranges are given as addresses, page-aligned unless said otherwise.
+
+use std::io;
+use std::ptr::with_exposed_provenance_mut as pointer;
+
+use super::layout::PAGE;
+
+/// Size of a huge page.
+pub(super) const HUGE: usize = 2 << 20;
+
+/// How a fresh mapping may be used.
+#[derive(Clone, Copy)]
+pub(super) enum Access {
+    ReadWrite,
+    None,
+}
+
+fn check(result: i32) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn map(address: usize, len: usize, access: Access, extra: i32) -> io::Result<usize> {
+    let protection = match access {
+        Access::ReadWrite => libc::PROT_READ | libc::PROT_WRITE,
+        Access::None => libc::PROT_NONE,
+    };
+    // Without MAP_NORESERVE a strict kernel would count whole reservations, of which stacks touch little, as used.
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | extra;
+    // SAFETY: callers pass no MAP_FIXED, so this can only add a mapping where there is none.
+    let base = unsafe { libc::mmap(pointer(address), len, protection, flags, -1, 0) };
+    if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(base.expose_provenance()) }
+}
+
+/// Maps `len` fresh zero bytes, anywhere.
+pub(super) fn reserve(len: usize, access: Access) -> io::Result<usize> {
+    map(0, len, access, 0)
+}
+
+/// Maps `len` fresh zero bytes at a multiple of `HUGE`, if that is how the kernel may back them.
+pub(super) fn reserve_aligned(len: usize) -> io::Result<usize> {
+    // Linux 6.7 and later align such sizes by themselves, which saves the two trims.
+    let base = reserve(len, Access::ReadWrite)?;
+    if base.is_multiple_of(HUGE) {
+        return Ok(base);
+    }
+    // SAFETY: mapped just above and not handed out.
+    unsafe { unmap(base, len) };
+    let wide = reserve(len + HUGE, Access::ReadWrite)?;
+    let aligned = wide.next_multiple_of(HUGE);
+    let (head, tail) = (aligned - wide, wide + HUGE - aligned);
+    // SAFETY: both trims lie inside the mapping made just above, outside the part that is returned.
+    unsafe {
+        unmap(wide, head);
+        unmap(aligned + len, tail);
+    }
+    Ok(aligned)
+}
+
+/// Unmaps a range. A kernel that refuses (only possible at the limit on mappings) leaks it.
+///
+/// # Safety
+/// The caller owns the whole range, and nothing refers to it any more.
+pub(super) unsafe fn unmap(lo: usize, len: usize) {
+    if len != 0 {
+        // SAFETY: the caller's promise.
+        unsafe { libc::munmap(pointer(lo), len) };
+    }
+}
+
+/// Gives the range's memory back to the kernel; it reads as zero afterwards.
+///
+/// # Safety
+/// The caller owns the range, and its contents are of no use to anybody.
+pub(super) unsafe fn discard(lo: usize, len: usize) {
+    // SAFETY: the caller's promise. It cannot fail on a private mapping that exists.
+    unsafe { libc::madvise(pointer(lo), len, libc::MADV_DONTNEED) };
+}
+
+/// Faults in, writable, every page that the range touches; contents stay. It need not be page-aligned.
+///
+/// Half the price of the faults it saves (see `docs` of [`relocate`](super::StackCache::relocate)). A wish only: a kernel
+/// before 5.14 does not know it, and the pages then come one fault at a time.
+pub(super) fn populate(lo: usize, len: usize) {
+    let start = lo - lo % PAGE;
+    // SAFETY: populating changes no contents and no mapping; on a range that is not mapped it fails.
+    unsafe { libc::madvise(pointer(start), (lo + len).next_multiple_of(PAGE) - start, libc::MADV_POPULATE_WRITE) };
+}
+
+/// Asks for huge pages. A wish only: it is not granted where they are switched off.
+pub(super) fn prefer_huge(lo: usize, len: usize) {
+    // SAFETY: the advice changes no contents.
+    unsafe { libc::madvise(pointer(lo), len, libc::MADV_HUGEPAGE) };
+}
+
+/// Changes what may be done with a range.
+///
+/// # Safety
+/// The caller owns the range; nobody reads or writes it in a way the new access forbids.
+pub(super) unsafe fn protect(lo: usize, len: usize, access: Access) -> io::Result<()> {
+    let protection = match access {
+        Access::ReadWrite => libc::PROT_READ | libc::PROT_WRITE,
+        Access::None => libc::PROT_NONE,
+    };
+    // SAFETY: the caller's promise.
+    check(unsafe { libc::mprotect(pointer(lo), len, protection) })
+}
+
+/// Moves the pages of `[from, from + len)` to `to`, contents and all, and leaves `from` unmapped. `from` must lie in one
+/// mapping. If it fails, both ranges are mapped as before.
+///
+/// # Safety
+/// The caller owns both ranges, they are disjoint, and the contents at `to` are of no use to anybody.
+pub(super) unsafe fn move_pages(from: usize, to: usize, len: usize) -> io::Result<()> {
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    // SAFETY: the caller's promise.
+    let moved = unsafe { libc::mremap(pointer(from), len, len, flags, pointer::<libc::c_void>(to)) };
+    if moved != libc::MAP_FAILED {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    // The kernel looks for reasons to fail before it clears the target, so the target is still there, and this fails with
+    // EEXIST. Should it be gone after all (no memory for page tables), it is mapped again.
+    let _ = map(to, len, Access::ReadWrite, libc::MAP_FIXED_NOREPLACE);
+    Err(error)
+}
+
+/// The errno's error for a request of the kernel that failed, as a stack's error.
+pub(super) fn out_of_memory(size: usize) -> impl FnOnce(io::Error) -> super::StackError {
+    move |source| super::StackError::OutOfMemory { size, source }
+}
