@@ -6,4 +6,5 @@ compile_error!(
      assembly for that target, and the guard slot %fs:0x70 is glibc's"
 );
 
+pub mod signal;
 pub mod stack;

@@ -2,6 +2,7 @@
 //!
 //! The lowest layer; it knows nothing of tasks and schedulers.
 
+pub mod big;
 mod blocks;
 pub mod debug;
 mod error;
@@ -10,6 +11,7 @@ mod large;
 pub mod layout;
 mod os;
 mod pool;
+pub mod report;
 mod ring;
 mod segment;
 mod slab;

@@ -1,0 +1,116 @@
+//! A few hot stacks per OS thread, of the default size, so that taking and freeing one is a few nanoseconds without a lock.
+
+use std::cell::Cell;
+
+use super::arena::Class;
+use super::{BigStack, default_class, pool};
+use crate::stack::debug::modes;
+use crate::stack::error::StackError;
+
+/// Stacks that a cache holds. They keep whatever memory was touched on them, so a thread may hold on to 8 * 252 KB; more
+/// would buy little, because a worker lends one stack and changes it only when a task parks on it.
+const CAPACITY: usize = 8;
+
+/// How many move between a full or empty cache and the pool at a time, so that neither repeats at once.
+const BATCH: usize = CAPACITY / 2;
+
+/// The free stacks at hand of one OS thread. [`BigStack::new`] and the drop of a [`BigStack`] use the calling thread's;
+/// it returns what it holds to the pool when its thread ends.
+#[derive(Debug)]
+pub struct BigCache {
+    /// The first `len` entries are free stacks of the default class, by `hi`, live in the arena's eyes and owned by this cache.
+    stacks: [Cell<usize>; CAPACITY],
+    len: Cell<usize>,
+}
+
+thread_local! {
+    static CACHE: BigCache = const { BigCache { stacks: [const { Cell::new(0) }; CAPACITY], len: Cell::new(0) } };
+}
+
+impl BigCache {
+    /// Returns what the calling thread's cache holds to the pool, and its excess memory to the kernel. For a thread that is
+    /// about to idle.
+    pub fn flush() {
+        let _ = CACHE.try_with(|cache| cache.give(CAPACITY));
+    }
+
+    #[inline]
+    fn pop(&self) -> Option<usize> {
+        let len = self.len.get().checked_sub(1)?;
+        self.len.set(len);
+        Some(self.stacks[len].get())
+    }
+
+    #[cold]
+    fn refill(&self, class: Class) {
+        let mut batch = [0; BATCH];
+        let taken = pool::take_free(class, &mut batch);
+        for (slot, hi) in self.stacks.iter().zip(&batch[..taken]) {
+            slot.set(*hi);
+        }
+        self.len.set(taken);
+    }
+
+    /// Returns the oldest, and so coldest, `count` stacks to the pool.
+    #[cold]
+    fn give(&self, count: usize) {
+        let Ok(class) = default_class() else { return };
+        let len = self.len.get();
+        let count = count.min(len);
+        for slot in &self.stacks[..count] {
+            pool::give(slot.get(), class);
+        }
+        for i in count..len {
+            self.stacks[i - count].set(self.stacks[i].get());
+        }
+        self.len.set(len - count);
+    }
+}
+
+impl Drop for BigCache {
+    fn drop(&mut self) {
+        self.give(CAPACITY);
+    }
+}
+
+/// A stack of the default size.
+#[inline]
+pub(super) fn alloc() -> Result<BigStack, StackError> {
+    let class = default_class()?;
+    // The cache of a thread that is ending may be gone; then the pool serves.
+    let cached = CACHE.try_with(|cache| {
+        if let Some(hi) = cache.pop() {
+            return Some(hi);
+        }
+        cache.refill(class);
+        cache.pop()
+    });
+    let hi = match cached {
+        Ok(Some(hi)) => {
+            pool::poison(hi);
+            hi
+        }
+        _ => pool::take(class)?,
+    };
+    Ok(BigStack { hi, class })
+}
+
+/// Takes back a stack of the default class that the caller owned.
+#[inline]
+pub(super) fn free(hi: usize, class: Class) {
+    pool::poison(hi);
+    let cached = !modes().fence
+        && CACHE
+            .try_with(|cache| {
+                if cache.len.get() == CAPACITY {
+                    cache.give(BATCH);
+                }
+                let len = cache.len.get();
+                cache.stacks[len].set(hi);
+                cache.len.set(len + 1);
+            })
+            .is_ok();
+    if !cached {
+        pool::give(hi, class);
+    }
+}

@@ -1,0 +1,209 @@
+//! Big stacks: what foreign (plainly compiled) code runs on.
+//!
+//! Foreign code checks nothing, so its stack must be large, stay where it is, and end in a page that faults. It must also
+//! be cheap by the million, which rules out a mapping (or two) per stack: the kernel allows 65 530 per process.
+//!
+//! ```text
+//!   chunk: one mapping, aligned to the slot size, never unmapped
+//!   +--------------------+--------------------+-- - - --+--------+
+//!   | slot               | slot               |         | states |   one byte per slot: is it live?
+//!   +--------------------+--------------------+-- - - --+--------+
+//!   |guard|   usable     |
+//!   ^     ^              ^
+//!   slot  lo             hi = slot + slot size
+//! ```
+//!
+//! - A slot's size is a power of two and its address a multiple of it, so all about a stack follows from any address in it.
+//!   Each power of two is a [`Class`] with chunks and a pool of its own; the default size is merely the busiest one.
+//! - Memory is committed by the page when touched; the size asked for costs address space only.
+//! - The guard page is made without a mapping where the kernel can (`guard.rs`).
+//! - A freed stack goes to a cache of its thread (`cache.rs`), from there to the pool of its class (`pool.rs`), where all
+//!   but its hot end is returned to the kernel. Chunks stay: address space is not worth the races of giving it back.
+//!
+//! One guard page stops code that touches every page on its way down: Rust always, C with `-fstack-clash-protection`.
+//! Other C can step over it with a frame of more than a page, as it can on any thread's stack.
+
+mod arena;
+mod cache;
+#[cfg(feature = "corosensei")]
+mod corosensei;
+mod guard;
+mod pool;
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::error::StackError;
+use super::layout::PAGE;
+use arena::Class;
+
+pub use arena::{GuardHit, guard_at};
+pub use cache::BigCache;
+#[doc(hidden)]
+pub use guard::use_mprotect;
+pub use pool::{KEEP_BYTES, KEEP_WARM, Stats, stats};
+
+/// Usable bytes of a stack when nobody says otherwise: a slot of 256 KB less its guard page. Deep enough for what libc and
+/// most C libraries do (glibc's resolver, the hungriest of them, stays under 64 KB), and a million take 256 GB of the
+/// 128 TB address space.
+pub const DEFAULT_SIZE: usize = 256 * 1024 - PAGE;
+
+/// The class of default stacks, as log2 of the slot size; 0 until it is decided.
+static DEFAULT_CLASS: AtomicU8 = AtomicU8::new(0);
+
+/// Decides the default size in bytes, unless the environment or an earlier decision already did: `RUST_MIN_STACK` wins, and
+/// the first stack of the default size fixes it for good, because addresses are handed around without a size.
+/// Builds with few big stacks ask for larger ones here.
+///
+/// # Errors
+/// [`StackError::BadSize`] if the size, or the one in `RUST_MIN_STACK`, is impossible.
+pub fn set_default_size(size: usize) -> Result<(), StackError> {
+    decide_default(size).map(drop)
+}
+
+/// The class of stacks for which no size is given. An atomic load once it is decided.
+#[inline]
+fn default_class() -> Result<Class, StackError> {
+    match Class::from_shift(DEFAULT_CLASS.load(Ordering::Relaxed)) {
+        Some(class) => Ok(class),
+        None => decide_default(DEFAULT_SIZE),
+    }
+}
+
+/// As in std, a `RUST_MIN_STACK` that is no number is as good as none.
+#[cold]
+fn decide_default(fallback: usize) -> Result<Class, StackError> {
+    let asked = std::env::var("RUST_MIN_STACK").ok().and_then(|s| s.parse().ok());
+    let class = Class::for_size(asked.unwrap_or(fallback))?;
+    match DEFAULT_CLASS.compare_exchange(0, class.shift(), Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => Ok(class),
+        Err(earlier) => Ok(Class::from_shift(earlier).unwrap_or(class)),
+    }
+}
+
+/// A big stack, owned: its memory between [`lo`](Self::lo) and [`hi`](Self::hi) is the owner's until it is dropped.
+///
+/// Its contents are unspecified: fresh memory is zero, that of a stack used before is not.
+#[derive(Debug)]
+pub struct BigStack {
+    /// One past the highest usable address; the end of a live slot of `class`.
+    hi: usize,
+    class: Class,
+}
+
+impl BigStack {
+    /// A stack of at least `size` usable bytes, or of the default size: `RUST_MIN_STACK` bytes if that variable is set,
+    /// else [`DEFAULT_SIZE`]. The guard page comes on top, and the sum is rounded up to a power of two of at least 8 KB.
+    ///
+    /// Costs a few nanoseconds when this thread's [`BigCache`] holds one (default size only), a lock when the pool does, a
+    /// system call for a new one.
+    ///
+    /// # Errors
+    /// [`StackError::BadSize`] for 0 bytes and for 1 TB or more, [`StackError::OutOfMemory`] if no address space is left,
+    /// [`StackError::TooManyMappings`] on kernels before 6.13 at their limit on mappings.
+    #[inline]
+    pub fn new(size: Option<usize>) -> Result<BigStack, StackError> {
+        let class = match size {
+            None => return cache::alloc(),
+            Some(size) => Class::for_size(size)?,
+        };
+        let hi = pool::take(class)?;
+        Ok(BigStack { hi, class })
+    }
+
+    /// The lowest usable address. The guard page lies below it.
+    #[inline]
+    pub fn lo(&self) -> usize {
+        self.class.lo(self.hi)
+    }
+
+    /// One past the highest usable address; a multiple of [`PAGE`].
+    #[inline]
+    pub fn hi(&self) -> usize {
+        self.hi
+    }
+
+    /// Usable bytes, `hi - lo`.
+    #[inline]
+    pub fn size(&self) -> usize {
+        self.hi - self.lo()
+    }
+
+    /// Gives up ownership for the one word that assembly carries. [`BigStack::from_hi`] takes it back.
+    ///
+    /// # Panics
+    /// If the stack is not of the default size: the word could not tell its size.
+    #[inline]
+    pub fn into_hi(self) -> usize {
+        assert_eq!(
+            self.class.shift(),
+            DEFAULT_CLASS.load(Ordering::Relaxed),
+            "only a stack of the default size can be passed around as one word"
+        );
+        let hi = self.hi;
+        std::mem::forget(self);
+        hi
+    }
+
+    /// Takes back the stack that [`BigStack::into_hi`] gave up.
+    ///
+    /// # Safety
+    /// `hi` came from `into_hi`, and ownership was not taken back since.
+    #[inline]
+    pub unsafe fn from_hi(hi: usize) -> BigStack {
+        let class = Class::from_shift(DEFAULT_CLASS.load(Ordering::Relaxed));
+        // SAFETY: `into_hi` returned, so the default class is decided; that never changes again.
+        BigStack { hi, class: unsafe { class.unwrap_unchecked() } }
+    }
+}
+
+impl Drop for BigStack {
+    #[inline]
+    fn drop(&mut self) {
+        if self.class.shift() == DEFAULT_CLASS.load(Ordering::Relaxed) {
+            cache::free(self.hi, self.class);
+        } else {
+            pool::give(self.hi, self.class);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_at_least_what_was_asked_for() {
+        for asked in [1, 4096, 4097, 8192, 100_000, 1 << 20, 3 << 30] {
+            let stack = BigStack::new(Some(asked)).unwrap();
+            assert!(stack.size() >= asked && stack.size() < 2 * (asked + 2 * PAGE), "{asked}: {}", stack.size());
+            assert_eq!((stack.hi() % PAGE, stack.lo() % PAGE), (0, 0));
+        }
+        for absurd in [0, 1 << 40, usize::MAX] {
+            assert!(matches!(BigStack::new(Some(absurd)), Err(StackError::BadSize { .. })), "{absurd}");
+        }
+    }
+
+    #[test]
+    fn guard_at_knows_the_guard_page_and_nothing_else() {
+        let stack = BigStack::new(Some(64 * 1024)).unwrap();
+        let hit = GuardHit { lo: stack.lo(), hi: stack.hi() };
+        assert_eq!(guard_at(stack.lo() - 1), Some(hit));
+        assert_eq!(guard_at(stack.lo() - PAGE), Some(hit));
+        assert_eq!(guard_at(stack.lo()), None);
+        assert_eq!(guard_at(stack.hi() - 1), None);
+        assert_eq!(guard_at(&raw const hit as usize), None);
+        let lo = stack.lo();
+        drop(stack);
+        assert_eq!(guard_at(lo - 1), None, "a freed stack cannot overflow");
+    }
+
+    #[test]
+    fn one_word_stands_for_a_default_stack() {
+        let stack = BigStack::new(None).unwrap();
+        let (lo, hi) = (stack.lo(), stack.hi());
+        let word = stack.into_hi();
+        // SAFETY: `word` is the stack given up above.
+        let back = unsafe { BigStack::from_hi(word) };
+        assert_eq!((back.lo(), back.hi()), (lo, hi));
+    }
+}

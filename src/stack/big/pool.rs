@@ -1,0 +1,199 @@
+//! The pools: free stacks of each class, shared by all threads, and what a stack gives back on its way there.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::arena::{self, CLASSES, Class};
+use super::guard;
+use crate::stack::debug::{POISON_BYTE, modes};
+use crate::stack::error::StackError;
+use crate::stack::layout::PAGE;
+
+/// Bytes at a stack's top that a pooled stack keeps; what lies deeper is returned to the kernel. Four pages hold what an
+/// ordinary call chain of libc touches (`printf` takes two), so the next user faults on none of them; a page returned too
+/// early costs its next user about half a microsecond.
+pub const KEEP_BYTES: usize = 4 * PAGE;
+
+/// How many pooled stacks of a class keep their top at all; further ones are returned whole. Bounds what a pool holds after a
+/// peak to 16 MB a class.
+pub const KEEP_WARM: usize = 1024;
+
+/// How many freed stacks stay inaccessible under the debug mode `fence` before they are used again: enough to catch a use
+/// soon after the free, and few enough mappings on kernels without guard marks.
+const QUARANTINE: usize = 64;
+
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+static POOLED: AtomicUsize = AtomicUsize::new(0);
+static TRIMMED: AtomicU64 = AtomicU64::new(0);
+
+/// Counts of all big stacks of the process. Each is right by itself; they are not read at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Stacks outside the pools: in use, or in a thread's cache (a few each).
+    pub live: usize,
+    /// Stacks ever made. None is unmade.
+    pub allocated: usize,
+    /// Free stacks in the pools.
+    pub pooled: usize,
+    /// Resident bytes returned to the kernel so far.
+    pub trimmed_bytes: u64,
+}
+
+/// The counts now. Three atomic loads.
+pub fn stats() -> Stats {
+    // Read in this order, a stack that is made meanwhile is missed by both, and one that is freed counts as live no more.
+    let pooled = POOLED.load(Ordering::Relaxed);
+    let allocated = ALLOCATED.load(Ordering::Relaxed);
+    Stats { live: allocated.saturating_sub(pooled), allocated, pooled, trimmed_bytes: TRIMMED.load(Ordering::Relaxed) }
+}
+
+/// Free stacks of one class, each by its `hi`.
+struct Pool {
+    /// With their top resident, perhaps. Used first.
+    warm: Vec<usize>,
+    /// With nothing resident.
+    cold: Vec<usize>,
+    /// Under `fence`: inaccessible, oldest first.
+    fenced: VecDeque<usize>,
+    /// The part of the newest chunk that no slot was cut from yet.
+    uncut: Range<usize>,
+    /// Bytes of the newest chunk.
+    chunk: usize,
+}
+
+static POOLS: [Mutex<Pool>; CLASSES] =
+    [const { Mutex::new(Pool { warm: Vec::new(), cold: Vec::new(), fenced: VecDeque::new(), uncut: 0..0, chunk: 0 }) };
+        CLASSES];
+
+fn lock(class: Class) -> MutexGuard<'static, Pool> {
+    POOLS[class.index()].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    fn pop(&mut self) -> Option<usize> {
+        let hi = self.warm.pop().or_else(|| self.cold.pop())?;
+        POOLED.fetch_sub(1, Ordering::Relaxed);
+        arena::set_live(hi, true);
+        Some(hi)
+    }
+
+    /// Makes a stack.
+    fn cut(&mut self, class: Class) -> Result<usize, StackError> {
+        if self.uncut.is_empty() {
+            self.uncut = arena::grow(class, self.chunk)?;
+            self.chunk = self.uncut.len();
+        }
+        let start = self.uncut.start;
+        // SAFETY: the page starts a slot of our chunk that nobody was given yet.
+        unsafe { guard::close(start, PAGE) }.map_err(|source| match source.raw_os_error() {
+            Some(libc::ENOMEM) => StackError::TooManyMappings { size: class.slot() - PAGE },
+            _ => StackError::OutOfMemory { size: class.slot() - PAGE, source },
+        })?;
+        self.uncut.start += class.slot();
+        ALLOCATED.fetch_add(1, Ordering::Relaxed);
+        arena::set_live(self.uncut.start, true);
+        Ok(self.uncut.start)
+    }
+
+    /// Files a stack that nobody owns any more: warm if some of its memory was kept.
+    fn push(&mut self, hi: usize, kept: usize) {
+        arena::set_live(hi, false);
+        POOLED.fetch_add(1, Ordering::Relaxed);
+        if kept > 0 { self.warm.push(hi) } else { self.cold.push(hi) }
+    }
+
+    /// Files a stack under `fence` and lets the oldest one back into use. A stack that cannot be opened again stays out.
+    fn push_fenced(&mut self, hi: usize, class: Class) {
+        arena::set_live(hi, false);
+        self.fenced.push_back(hi);
+        if self.fenced.len() <= QUARANTINE {
+            return;
+        }
+        if let Some(oldest) = self.fenced.pop_front() {
+            let lo = class.lo(oldest);
+            // SAFETY: the usable part of a free stack of this class.
+            if unsafe { guard::open(lo, oldest - lo) }.is_ok() {
+                self.push(oldest, 0);
+            }
+        }
+    }
+}
+
+/// A stack from the pool of `class`, or a new one. The caller owns it.
+pub(super) fn take(class: Class) -> Result<usize, StackError> {
+    let mut pool = lock(class);
+    let hi = match pool.pop() {
+        Some(hi) => hi,
+        None => pool.cut(class)?,
+    };
+    drop(pool);
+    poison(hi);
+    Ok(hi)
+}
+
+/// Up to `into.len()` further stacks that are free already, for a cache; how many.
+pub(super) fn take_free(class: Class, into: &mut [usize]) -> usize {
+    let mut pool = lock(class);
+    let mut taken = 0;
+    while taken < into.len() {
+        let Some(hi) = pool.pop() else { break };
+        into[taken] = hi;
+        taken += 1;
+    }
+    taken
+}
+
+/// Returns a stack that the caller owned to the pool of its class, and its excess memory to the kernel.
+pub(super) fn give(hi: usize, class: Class) {
+    poison(hi);
+    if modes().fence {
+        trim(hi, class, 0);
+        let lo = class.lo(hi);
+        // SAFETY: the usable part of a stack that its owner just gave up.
+        let closed = unsafe { guard::close(lo, hi - lo) };
+        closed.expect("a fence needs a mapping on this kernel, and there are none left");
+        lock(class).push_fenced(hi, class);
+        return;
+    }
+    // The lock is not held across the system calls, so a few too many may be kept warm.
+    let kept = if lock(class).warm.len() < KEEP_WARM { KEEP_BYTES } else { 0 };
+    trim(hi, class, kept);
+    lock(class).push(hi, kept);
+}
+
+/// Returns to the kernel what lies deeper than `keep` bytes below `hi`. The guard page stays what it is.
+fn trim(hi: usize, class: Class, keep: usize) {
+    let lo = class.lo(hi);
+    let len = (hi - lo).saturating_sub(keep);
+    let resident = resident_bytes(lo, len);
+    if resident > 0 {
+        // SAFETY: the range is part of a stack that its owner gave up; reading zeros there is what its next owner expects.
+        unsafe { libc::madvise(lo as *mut _, len, libc::MADV_DONTNEED) };
+        TRIMMED.fetch_add(resident as u64, Ordering::Relaxed);
+    }
+}
+
+/// Under `poison`: fills the top page. The rest is left alone, since touching it would commit it.
+pub(super) fn poison(hi: usize) {
+    if modes().poison {
+        // SAFETY: the top page of a stack, which has at least one, while nobody runs on it.
+        unsafe { std::ptr::write_bytes((hi - PAGE) as *mut u8, POISON_BYTE, PAGE) };
+    }
+}
+
+/// How many of the `len` bytes from page `lo` on are in memory. An estimate for the counter: pages swapped out are missed.
+fn resident_bytes(lo: usize, len: usize) -> usize {
+    let mut window = [0u8; 256];
+    let step = window.len() * PAGE;
+    let mut pages = 0;
+    for start in (lo..lo + len).step_by(step) {
+        let part = step.min(lo + len - start);
+        // SAFETY: `mincore` reads no memory of ours and writes one byte per page of `part`, which `window` has.
+        if unsafe { libc::mincore(start as *mut _, part, window.as_mut_ptr()) } == 0 {
+            pages += window[..part / PAGE].iter().filter(|&&byte| byte & 1 != 0).count();
+        }
+    }
+    pages * PAGE
+}

@@ -1,0 +1,54 @@
+//! A stack that was used deeply does not keep its memory once it is back in the pool, and keeps its guard.
+
+mod common;
+
+use morestack::stack::big::{BigStack, DEFAULT_SIZE, KEEP_BYTES, KEEP_WARM, stats};
+
+fn use_all(stack: &BigStack) {
+    // SAFETY: the stack is owned and nobody runs on it.
+    unsafe { std::ptr::write_bytes(stack.lo() as *mut u8, 0xa5, stack.size()) };
+}
+
+#[test]
+fn and_its_guard_stays() {
+    let stack = BigStack::new(Some(1 << 20)).unwrap();
+    let (lo, hi) = (stack.lo(), stack.hi());
+    use_all(&stack);
+    assert_eq!(common::resident(lo, hi), hi - lo);
+    let trimmed = stats().trimmed_bytes;
+    drop(stack);
+    assert!(stats().trimmed_bytes - trimmed >= (hi - lo - KEEP_BYTES) as u64);
+    assert!(common::faults(lo - 1), "the guard survives");
+    if !common::debug_mode("fence") {
+        assert_eq!(common::resident(lo, hi), KEEP_BYTES);
+        let again = BigStack::new(Some(1 << 20)).unwrap();
+        assert_eq!(again.hi(), hi, "a warm stack is taken before a new one");
+        // SAFETY: the stack is owned and nobody runs on it.
+        assert_eq!(unsafe { *(lo as *const u8) }, 0, "what was given back reads as zero");
+    }
+}
+
+#[test]
+fn a_pool_keeps_a_bounded_number_warm() {
+    let size = Some(40 * 1024);
+    let stacks: Vec<_> = (0..KEEP_WARM + 100).map(|_| BigStack::new(size).unwrap()).collect();
+    stacks.iter().for_each(use_all);
+    let bounds: Vec<_> = stacks.iter().map(|stack| (stack.lo(), stack.hi())).collect();
+    drop(stacks);
+    let kept: usize = bounds.iter().map(|&(lo, hi)| common::resident(lo, hi)).sum();
+    let limit = if common::debug_mode("fence") { 0 } else { KEEP_WARM * KEEP_BYTES };
+    assert!(kept <= limit, "{kept} bytes kept");
+}
+
+#[test]
+fn when_its_thread_ends_at_the_latest() {
+    let (lo, hi) = std::thread::spawn(|| {
+        let stack = BigStack::new(None).unwrap();
+        assert!(stack.size() >= DEFAULT_SIZE || std::env::var_os("RUST_MIN_STACK").is_some());
+        use_all(&stack);
+        (stack.lo(), stack.hi())
+    })
+    .join()
+    .unwrap();
+    assert!(common::resident(lo, hi) <= KEEP_BYTES);
+}
