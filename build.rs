@@ -40,6 +40,15 @@ fn main() {
             copy_numbered(Path::new(dir), &out).unwrap_or_else(|error| panic!("assembly files in {dir}: {error}"));
         }
     }
+    let macros = fs::read_to_string("asm/macros.s").unwrap_or_else(|error| panic!("asm/macros.s: {error}"));
+    fs::write(out.join("macros.rs"), literal(&macros)).expect("the output directory can be written");
+}
+
+/// A Rust macro that stands for `text` as a string literal.
+fn literal(text: &str) -> String {
+    format!(
+        "#[doc(hidden)]\n#[macro_export]\nmacro_rules! __assembly_macros {{\n    () => {{\n        {text:?}\n    }};\n}}\n"
+    )
 }
 
 /// Copies each assembly file in `dir` and below to the same relative path in `out`, with line numbers.

@@ -6,5 +6,11 @@ compile_error!(
      assembly for that target, and the guard slot %fs:0x70 is glibc's"
 );
 
+include!(concat!(env!("OUT_DIR"), "/macros.rs"));
+
+#[doc(hidden)]
+pub mod arch;
+pub mod sched;
 pub mod signal;
 pub mod stack;
+pub mod task;

@@ -7,19 +7,26 @@ mod blocks;
 pub mod debug;
 mod error;
 mod fenced;
+pub mod grow;
 mod large;
 pub mod layout;
 mod os;
 mod pool;
 pub mod report;
 mod ring;
+mod section;
 mod segment;
 mod slab;
+pub(crate) mod stackmap;
+pub mod state;
 mod stats;
+pub mod table;
+pub mod walk;
 
 pub use error::StackError;
 pub use pool::StackCache;
 pub use segment::{SEGMENT_MAX, Segment};
+pub use stackmap::StackMap;
 pub use stats::{SIZES, Stats, stats};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -95,6 +95,12 @@ counters! {
     large_cached,
     /// Large pieces unmapped, because the cache was full.
     large_unmapped,
+    /// Go segments moved to one of the same or a larger size.
+    moves,
+    /// Go segments of parked tasks moved to a smaller one.
+    shrinks,
+    /// Frames whose pointers these moves adjusted.
+    frames_adjusted,
     /// Bytes copied by relocations.
     bytes_copied,
     /// Bytes that relocations moved by their pages.

@@ -1,0 +1,61 @@
+# Where a task begins and ends: the outermost frame of its stack.
+#
+#     go segment of a mapped task           big stack of a Rust task
+#     | top words, zero          |          |                            | <- hi
+#     | results and arguments    |          | morestack_closure_main ... |
+#     |--------------------------| <- sp
+#     | frames                   |
+#
+# gogo enters both with %rbp = 0, which ends the frame-pointer chain; an undefined return address ends unwinding.
+
+FILE "asm/start.s"
+
+# EXIT: the task has ended; %rdi = g. Its stack is left for good. (%rbp is given to the record for the sake of traces,
+# as in GOSAVE; the pc in it is this function's, which ends them.)
+.macro EXIT resumed
+    movq %rsp, G_sched_sp(%rdi)
+    movq %rbp, G_sched_bp(%rdi)
+    leaq \resumed(%rip), %rax
+    movq %rax, G_sched_pc(%rdi)
+    leaq G_sched(%rdi), %rbp
+    ON_SYSTEM_STACK %rdi
+    call morestack_exit             # (g) -> the next g, or 0
+    jmp morestack_resume
+.endm
+
+# morestack_mapped_start: gogo's target for a fresh mapped task; %rdx = the function's entry, 0(%rsp) = its arguments.
+TEXT morestack_mapped_start, NOSPLIT|TOPFRAME|NOFRAME, 0, 0
+    .cfi_undefined %rip
+    call *%rdx
+    CALL_SITE , 0
+morestack_mapped_ended:
+    GET_G %rdi
+    EXIT morestack_mapped_ended
+END morestack_mapped_start
+
+# morestack_closure_start: gogo's target for a fresh Rust task; %rdx is passed on, %rsp = top of its big stack.
+    .p2align 4
+    .globl morestack_closure_start
+    .type morestack_closure_start, @function
+morestack_closure_start:
+    .cfi_startproc
+    .cfi_undefined %rip
+    CLEAR_GUARD
+    movq %rdx, %rdi
+    call morestack_closure_main
+morestack_closure_ended:
+    GET_G %rdi
+    EXIT morestack_closure_ended
+    .cfi_endproc
+    .size morestack_closure_start, . - morestack_closure_start
+
+# morestack_abandon: a panic has reached the base of a mapped task: no Rust frame is left below. %rdi = g, on a big stack.
+    .p2align 4
+    .globl morestack_abandon
+    .type morestack_abandon, @function
+morestack_abandon:
+    .cfi_startproc
+    .cfi_undefined %rip
+    EXIT morestack_mapped_ended
+    .cfi_endproc
+    .size morestack_abandon, . - morestack_abandon

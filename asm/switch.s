@@ -1,0 +1,215 @@
+# Switches between tasks and the system stack: run, gogo, mcall, systemstack, and the calls by which mapped code yields.
+#
+#     system stack                        big stack of a Rust task        go segment of a mapped task
+#     | scheduler loop        |           | ...                  |        | ...                   |
+#     | morestack_run's frame |           | caller of mcall      |        | caller of runtime.park|
+#     |   callee-saved regs   |           | return address       |        | return address        |
+#     |-----------------------| <-M.sys   | saved BP <- sched.bp |        |  (popped: sched.sp    |
+#     | f of mcall, newstack  |           | rbx r12-r15          |        |   is above it)        |
+#     | ...                   |           |   <- sched.sp        |
+#
+# A task that does not run stands in its G.sched (bp, pc, sp, ctxt). Code on the system stack that works for a task has
+# %rbp = &G.sched, so traces go on into the task.
+
+FILE "asm/switch.s"
+
+# morestack_run(g: %rdi, m: %rsi)
+#   Rust on the system stack calls it to run a task; returns when a task goes back to the scheduler.
+#   clobbers: as any SysV function
+    .text
+    .p2align 4
+    .globl morestack_run
+    .type morestack_run, @function
+morestack_run:
+    .cfi_startproc
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    pushq %rbx
+    .cfi_offset %rbx, -24
+    pushq %r12
+    .cfi_offset %r12, -32
+    pushq %r13
+    .cfi_offset %r13, -40
+    pushq %r14
+    .cfi_offset %r14, -48
+    pushq %r15
+    .cfi_offset %r15, -56
+    pushq %fs:morestack_g@tpoff     # a scheduler may run inside a task, or inside another scheduler's
+    pushq M_sys_sp(%rsi)
+    pushq %rsi                      # eight words: what runs below starts on a multiple of 16
+    movq %rsp, M_sys_sp(%rsi)
+    movq %rdi, %rax
+    jmp morestack_gogo
+
+# Back in the scheduler: %rsp is M.sys_sp again. %rbp still points to the record of the task that was left.
+morestack_run_return:
+    .cfi_def_cfa %rsp, 80
+    leaq 64(%rsp), %rbp
+    .cfi_def_cfa %rbp, 16
+    popq %rax
+    popq M_sys_sp(%rax)
+    popq %fs:morestack_g@tpoff
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_endproc
+    .size morestack_run, . - morestack_run
+
+# morestack_resume: %rax = the g to run, or 0: back to the scheduler. Reached by a jump, on the system stack, with %rsp at
+# M.sys_sp. A borrowed g is never left for the scheduler.
+# morestack_gogo: %rax = the g to run. Continues where its G.sched stands.
+#   exit: %rsp, %rbp, %rdx from G.sched; the guard's mirror is stackguard0 (code on a big stack clears it itself)
+#   clobbers: everything else
+    .p2align 4
+    .globl morestack_resume
+    .type morestack_resume, @function
+morestack_resume:
+    .cfi_startproc
+    .cfi_signal_frame
+    CFI_RECORD
+    testq %rax, %rax
+    jz morestack_run_return
+    jmp morestack_gogo
+    .cfi_endproc
+    .size morestack_resume, . - morestack_resume
+
+    .p2align 4
+    .globl morestack_gogo
+    .type morestack_gogo, @function
+morestack_gogo:
+    .cfi_startproc
+    .cfi_signal_frame
+    # Already the task's, at each instruction: CFA = g.sched.sp, and so on, by way of %rax (0x70: breg0).
+    .cfi_escape 0x0f, 3, 0x70, G_sched_sp, 0x06
+    .cfi_escape 0x10, 6, 2, 0x70, G_sched_bp
+    .cfi_escape 0x10, 16, 2, 0x70, G_sched_pc
+    movq %rax, %fs:morestack_g@tpoff
+    SET_GUARD %rax, %rcx
+    movq G_sched_ctxt(%rax), %rdx
+    movq G_sched_bp(%rax), %rbp
+    movq G_sched_sp(%rax), %rsp
+    jmp *G_sched_pc(%rax)
+    .cfi_endproc
+    .size morestack_gogo, . - morestack_gogo
+
+# morestack_mcall(f: %rdi)
+#   Rust on a task's big stack calls it: saves the task, runs f(g) -> next g on the system stack, and resumes what f
+#   returned (0: the scheduler). Returns when the task is resumed.
+#   clobbers: as any SysV function
+    .p2align 4
+    .globl morestack_mcall
+    .type morestack_mcall, @function
+morestack_mcall:
+    .cfi_startproc
+    .cfi_signal_frame
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    pushq %rbx
+    .cfi_offset %rbx, -24
+    pushq %r12
+    .cfi_offset %r12, -32
+    pushq %r13
+    .cfi_offset %r13, -40
+    pushq %r14
+    .cfi_offset %r14, -48
+    pushq %r15
+    .cfi_offset %r15, -56
+    movq %rdi, %rdx
+    GET_G %rdi
+    movq %rsp, G_sched_sp(%rdi)
+    movq %rbp, G_sched_bp(%rdi)
+    leaq morestack_mcall_resumed(%rip), %rax
+    movq %rax, G_sched_pc(%rdi)
+    .cfi_remember_state
+    leaq G_sched(%rdi), %rbp
+    # The next frame is this function at morestack_mcall_resumed; it has the callee-saved registers.
+    CFI_RECORD
+    .cfi_same_value %rbx
+    .cfi_same_value %r12
+    .cfi_same_value %r13
+    .cfi_same_value %r14
+    .cfi_same_value %r15
+    ON_SYSTEM_STACK %rdi
+    call *%rdx
+    jmp morestack_resume
+    .cfi_restore_state
+    # gogo lands here: %rsp and %rbp as saved above. A big stack needs no guard.
+    nop                             # traces look up the address before a return address: keep it inside this state
+morestack_mcall_resumed:
+    CLEAR_GUARD
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_endproc
+    .size morestack_mcall, . - morestack_mcall
+
+# morestack_systemstack(f: %rdi, arg: %rsi)
+#   Rust on a task's big stack calls it: runs f(arg) on the system stack and returns. The task is not switched away.
+#   clobbers: as any SysV function
+    .p2align 4
+    .globl morestack_systemstack
+    .type morestack_systemstack, @function
+morestack_systemstack:
+    .cfi_startproc
+    .cfi_signal_frame
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    GET_G %rcx
+    movq %rsp, G_sched_sp(%rcx)
+    movq %rbp, G_sched_bp(%rcx)
+    leaq morestack_systemstack_return(%rip), %rax
+    movq %rax, G_sched_pc(%rcx)
+    .cfi_remember_state
+    leaq G_sched(%rcx), %rbp
+    CFI_RECORD
+    ON_SYSTEM_STACK %rcx
+    movq %rdi, %rax
+    movq %rsi, %rdi
+    call *%rax
+    GET_G %rax
+    jmp morestack_gogo              # its caller's callee-saved registers are as f found them
+    .cfi_restore_state
+    nop                             # as in morestack_mcall
+morestack_systemstack_return:
+    CLEAR_GUARD
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_endproc
+    .size morestack_systemstack, . - morestack_systemstack
+
+# runtime.Gosched, runtime.gopark: mapped code gives way to others, or waits to be unparked. No arguments, no results.
+#   entry: 0(%rsp) = return address into mapped code
+#   exit, clobbers: as any ABI0 call; the stack may have moved meanwhile
+.macro YIELD_CALL name, hook
+TEXT \name, NOSPLIT|NOFRAME, 0, 0
+    .cfi_signal_frame
+    GET_G %rdi
+    GOSAVE %rdi
+    ON_SYSTEM_STACK %rdi
+    call \hook
+    jmp morestack_resume
+END \name
+.endm
+
+YIELD_CALL runtime.Gosched, morestack_yield
+YIELD_CALL runtime.gopark, morestack_park

@@ -1,0 +1,179 @@
+//! The assembly's other half: brings in `asm/`, gives it the offsets of the Rust structs, and declares its labels.
+//!
+//! What depends on the architecture stands in `asm/` and here, and nowhere else. This module belongs to no layer: for the
+//! offsets it names structs of `stack` and `task`, and both call its functions.
+
+use crate::stack::layout;
+use crate::stack::state::{GoStack, Gobuf, ToRust};
+use crate::task::g::{Enter, G, M};
+use std::mem::offset_of;
+
+/// Offset in glibc's thread control block of the word that split-stack prologues compare with (`__private_ss` of
+/// `tcbhead_t`).
+#[doc(hidden)]
+pub const TCB_GUARD: usize = 0x70;
+
+/// Offsets and constants for the assembly; `__assembly_prelude!` hands them over under the same names.
+#[doc(hidden)]
+pub mod offsets {
+    use super::*;
+    pub const G_LO: usize = offset_of!(G, stack) + offset_of!(GoStack, lo);
+    pub const G_HI: usize = offset_of!(G, stack) + offset_of!(GoStack, hi);
+    pub const G_STACKGUARD0: usize = offset_of!(G, stack) + offset_of!(GoStack, stackguard0);
+    pub const G_STACKGUARD1: usize = offset_of!(G, stack) + offset_of!(GoStack, stackguard1);
+    pub const G_SCHED: usize = offset_of!(G, stack) + offset_of!(GoStack, sched);
+    pub const G_TO_RUST: usize = offset_of!(G, stack) + offset_of!(GoStack, to_rust);
+    pub const G_ENTER: usize = offset_of!(G, enter);
+    pub const G_SYS: usize = offset_of!(G, sys);
+    pub const G_BIG_HI: usize = offset_of!(G, big_hi);
+    pub const G_M: usize = offset_of!(G, m);
+    pub const M_SYS_SP: usize = offset_of!(M, sys_sp);
+    pub const M_BIG_HI: usize = offset_of!(M, big_hi);
+    pub const RECORD_BP: usize = offset_of!(ToRust, bp);
+    pub const RECORD_PC: usize = offset_of!(ToRust, pc);
+    pub const RECORD_SP: usize = offset_of!(ToRust, sp);
+    pub const RECORD_PREV: usize = offset_of!(ToRust, prev);
+    pub const RECORD_SIZE: usize = size_of::<ToRust>();
+    pub const GOBUF_CTXT: usize = offset_of!(Gobuf, ctxt);
+    pub const ENTER_WORDS: usize = offset_of!(Enter, words);
+    pub const ENTER_FRAME: usize = offset_of!(Enter, frame);
+    pub const ENTER_BP: usize = offset_of!(Enter, bp);
+    pub const STACK_SMALL: usize = layout::STACK_SMALL;
+    pub const STACK_BIG: usize = layout::STACK_BIG;
+    pub const STACK_TOP: usize = layout::STACK_TOP;
+    pub const TCB_GUARD: usize = super::TCB_GUARD;
+}
+
+// The offsets that hand-written code of others relies on (DESIGN: ABI), and the shape that CFI_RECORD relies on: a Gobuf
+// and a ToRust begin alike, and each offset fits the one-byte operands of the unwind expressions.
+const _: () = {
+    use offsets::*;
+    assert!(G_LO == 0 && G_HI == 8 && G_STACKGUARD0 == 16 && G_STACKGUARD1 == 24);
+    assert!(offset_of!(Gobuf, bp) == RECORD_BP && offset_of!(Gobuf, pc) == RECORD_PC);
+    assert!(offset_of!(Gobuf, sp) == RECORD_SP && G_SCHED + GOBUF_CTXT < 64);
+    assert!(RECORD_BP == 0 && RECORD_PC == 8, "a record is a frame-pointer pair");
+    assert!(RECORD_SIZE.is_multiple_of(16), "stacks stay on multiples of 16");
+};
+// The Enter record as the pushes of asm/enter.s make it, last push first.
+const _: () = {
+    assert!(offset_of!(Enter, to_rust) == 0 && offset_of!(Enter, prev) == 8 && offset_of!(Enter, outer_g) == 16);
+    assert!(offset_of!(Enter, words) == 24 && offset_of!(Enter, frame) == 32 && offset_of!(Enter, bp) == 80);
+    assert!(size_of::<Enter>() == 96);
+};
+
+/// Brings assembly with mapped functions into the program: the macros of `asm/macros.s`, then the given templates (usually
+/// one `include_str!`), then operands as in [`core::arch::global_asm!`].
+///
+/// The syntax is AT&T's. Braces stand for operands, as in every `global_asm!` template.
+#[macro_export]
+macro_rules! mapped_asm {
+    ($($template:expr),+ $(; $($operands:tt)*)?) => {
+        $crate::__mapped_asm!($crate::__assembly_macros!(), $($template),+ $(; $($operands)*)?);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mapped_asm {
+    ($macros:expr, $($template:expr),+ $(; $($operands:tt)*)?) => {
+        ::core::arch::global_asm!(
+            ".set G_hi, {__g_hi}; .set G_stackguard0, {__g_stackguard0}; .set G_stackguard1, {__g_stackguard1}",
+            ".set G_sched, {__g_sched}; .set G_sched_bp, {__g_sched} + {__record_bp}",
+            ".set G_sched_pc, {__g_sched} + {__record_pc}; .set G_sched_sp, {__g_sched} + {__record_sp}",
+            ".set G_sched_ctxt, {__g_sched} + {__gobuf_ctxt}; .set G_to_rust, {__g_to_rust}; .set G_enter, {__g_enter}",
+            ".set G_sys, {__g_sys}; .set G_big_hi, {__g_big_hi}; .set G_m, {__g_m}",
+            ".set M_sys_sp, {__m_sys_sp}; .set M_big_hi, {__m_big_hi}",
+            ".set RECORD_bp, {__record_bp}; .set RECORD_pc, {__record_pc}; .set RECORD_sp, {__record_sp}",
+            ".set RECORD_prev, {__record_prev}; .set RECORD_size, {__record_size}",
+            ".set ENTER_words, {__enter_words}; .set ENTER_frame, {__enter_frame}; .set ENTER_bp, {__enter_bp}",
+            ".set STACK_SMALL, {__stack_small}; .set STACK_BIG, {__stack_big}; .set STACK_TOP, {__stack_top}",
+            ".set TCB_guard, {__tcb_guard}",
+            $macros,
+            $($template,)+
+            __g_hi = const $crate::arch::offsets::G_HI,
+            __g_stackguard0 = const $crate::arch::offsets::G_STACKGUARD0,
+            __g_stackguard1 = const $crate::arch::offsets::G_STACKGUARD1,
+            __g_sched = const $crate::arch::offsets::G_SCHED,
+            __gobuf_ctxt = const $crate::arch::offsets::GOBUF_CTXT,
+            __g_to_rust = const $crate::arch::offsets::G_TO_RUST,
+            __g_enter = const $crate::arch::offsets::G_ENTER,
+            __g_sys = const $crate::arch::offsets::G_SYS,
+            __g_big_hi = const $crate::arch::offsets::G_BIG_HI,
+            __g_m = const $crate::arch::offsets::G_M,
+            __m_sys_sp = const $crate::arch::offsets::M_SYS_SP,
+            __m_big_hi = const $crate::arch::offsets::M_BIG_HI,
+            __record_bp = const $crate::arch::offsets::RECORD_BP,
+            __record_pc = const $crate::arch::offsets::RECORD_PC,
+            __record_sp = const $crate::arch::offsets::RECORD_SP,
+            __record_prev = const $crate::arch::offsets::RECORD_PREV,
+            __record_size = const $crate::arch::offsets::RECORD_SIZE,
+            __enter_words = const $crate::arch::offsets::ENTER_WORDS,
+            __enter_frame = const $crate::arch::offsets::ENTER_FRAME,
+            __enter_bp = const $crate::arch::offsets::ENTER_BP,
+            __stack_small = const $crate::arch::offsets::STACK_SMALL,
+            __stack_big = const $crate::arch::offsets::STACK_BIG,
+            __stack_top = const $crate::arch::offsets::STACK_TOP,
+            __tcb_guard = const $crate::arch::offsets::TCB_GUARD,
+            $($($operands)*,)?
+            options(att_syntax)
+        );
+    };
+}
+
+// Not `mapped_asm!`: within this crate the macro that build.rs makes is found by its bare name only.
+__mapped_asm!(
+    __assembly_macros!(),
+    include_str!(concat!(env!("OUT_DIR"), "/asm/tls.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/asm/morestack.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/asm/switch.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/asm/start.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/asm/enter.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/asm/call_rust.s"))
+);
+
+// Assembly uses the fields that `offsets` names, in the repr(C) parts of the structs; the rest is opaque to it.
+#[allow(improper_ctypes)]
+unsafe extern "C" {
+    /// Runs `g` until it goes back to the scheduler. asm/switch.s.
+    pub(crate) fn morestack_run(g: *mut G, m: *mut M);
+    /// Saves the current task and runs `f` on the system stack, which returns the task to run next, or null. asm/switch.s.
+    pub(crate) fn morestack_mcall(f: unsafe extern "C" fn(*mut G) -> *mut G);
+    /// Runs `f(arg)` on the system stack. asm/switch.s.
+    pub(crate) fn morestack_systemstack(f: unsafe extern "C" fn(*mut ()), arg: *mut ());
+    /// Calls a mapped function on `g`'s go segment; 1 if a panic was carried here. asm/enter.s.
+    pub(crate) fn morestack_enter(entry: usize, frame: *mut u64, words: usize, g: *mut G) -> usize;
+    #[link_name = "morestack_mapped_start$entry"]
+    safe fn mapped_start_entry() -> usize;
+    fn morestack_closure_start();
+}
+
+/// Where a fresh mapped task begins: its true address, from the address stub.
+pub(crate) fn mapped_start() -> usize {
+    mapped_start_entry()
+}
+
+/// Where a fresh Rust task begins.
+pub(crate) fn closure_start() -> usize {
+    morestack_closure_start as *const () as usize
+}
+
+/// The current `g`: the task that runs on this thread, or the one that a bridge has borrowed; null outside both.
+#[inline]
+pub(crate) fn current_g() -> *mut G {
+    let g: *mut G;
+    // SAFETY: reads this thread's word of asm/tls.s. Not `pure`: the scheduler changes it between two reads.
+    unsafe {
+        std::arch::asm!("mov {}, qword ptr fs:[morestack_g@tpoff]", out(reg) g, options(nostack, readonly, preserves_flags));
+    }
+    g
+}
+
+/// The guard that compiler-generated checks on this thread compare with; 0 unless mapped or split code runs.
+pub fn tcb_guard() -> usize {
+    let guard: usize;
+    // SAFETY: reads a word of glibc's thread control block, which every thread has.
+    unsafe {
+        std::arch::asm!("mov {}, qword ptr fs:[{}]", out(reg) guard, const TCB_GUARD, options(nostack, readonly, preserves_flags));
+    }
+    guard
+}

@@ -1,0 +1,51 @@
+//! What a failed check leads to: the Rust half of `morestack`.
+
+use super::queue;
+use crate::stack::debug;
+use crate::stack::grow::{self, Innermost};
+use crate::stack::layout::{GUARD_MOVE, GUARD_PREEMPT};
+use crate::task::bridge;
+use crate::task::g::G;
+use std::sync::atomic::Ordering;
+
+/// Decides what the failed check of the function at `g.sched.pc` meant. Returns the task to run: this one, or the next if
+/// this one was to give way. Called on the system stack, by asm/morestack.s.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn morestack_newstack(g: *mut G) -> *mut G {
+    // SAFETY: assembly passes the current g, which it has just saved at a restart point.
+    unsafe {
+        let table = bridge::program_table();
+        let stack = &mut (*g).stack;
+        let Some(function) = table.find_function(stack.sched.pc).filter(|f| f.restart == stack.sched.pc) else {
+            crate::stack::report::fatal(format_args!(
+                "{} called morestack from {:#x}, which is no mapped function: only TEXT's prologue may",
+                crate::task::report::Label(g),
+                stack.sched.pc
+            ));
+        };
+        let need = function.need();
+        let poison = stack.stackguard0.load(Ordering::Relaxed);
+        let fits = stack.fits(stack.sched.sp, need);
+        stack.reset_guard();
+        let m = &mut *(*g).m;
+        if !fits {
+            if let Err(error) = grow::grow(stack, &mut m.cache, table, Innermost::Sched, need) {
+                bridge::cannot_grow(g, Innermost::Sched, &error);
+            }
+        } else if poison == GUARD_MOVE {
+            let size = stack.size();
+            if let Err(error) = grow::move_to(stack, &mut m.cache, table, Innermost::Sched, size) {
+                bridge::cannot_grow(g, Innermost::Sched, &error);
+            }
+        }
+        // Under a debug mode the guard is poisoned for good, so a restart would end here again: the function goes on behind
+        // its check instead, which it would pass.
+        let modes = debug::modes();
+        if modes.move_always || modes.preempt_always {
+            stack.sched.pc = function.body;
+        }
+        // A poison that came too late is stale: what fails the real guard grows, whatever the poison said, and a poison that
+        // is lost is repeated by whoever set it.
+        if fits && poison == GUARD_PREEMPT && !(*g).is_borrowed() { queue::morestack_yield(g) } else { g }
+    }
+}

@@ -1,0 +1,150 @@
+//! Handles of tasks.
+
+use super::queue::Inner;
+use super::{current_task, is_done, park};
+use crate::task::g::{G, Status};
+use std::panic;
+use std::rc::Rc;
+use std::thread::Result;
+
+/// Gives up a reference to a task; the last one frees it.
+pub(super) unsafe fn release(g: *mut G) {
+    // SAFETY: the caller owns a reference, so g is live.
+    unsafe {
+        let refs = (*g).refs.get() - 1;
+        (*g).refs.set(refs);
+        if refs == 0 {
+            let role = (*g).role.expect("a task has a role");
+            (role.free)(g);
+        }
+    }
+}
+
+/// A task, to be unparked or asked for its name. Clones name the same task.
+pub struct Task {
+    g: *mut G,
+}
+
+impl Task {
+    /// A handle to a live task.
+    pub(super) unsafe fn new(g: *mut G) -> Task {
+        // SAFETY: the caller's g is live.
+        unsafe { (*g).refs.set((*g).refs.get() + 1) };
+        Task { g }
+    }
+
+    /// A number that no other task of its scheduler has.
+    pub fn id(&self) -> u64 {
+        // SAFETY: the handle holds a reference.
+        unsafe { (*self.g).id }
+    }
+
+    /// The name its builder gave it.
+    pub fn name(&self) -> Option<&str> {
+        // SAFETY: the handle holds a reference, and names do not change.
+        unsafe { (*self.g).name.as_deref() }
+    }
+
+    /// Makes its park return: the one it is in, or else the next.
+    pub fn unpark(&self) {
+        // SAFETY: the handle holds a reference; a parked task's scheduler is live, because it holds the task.
+        unsafe {
+            match (*self.g).status.get() {
+                Status::Parked => (*(*self.g).sched.cast::<Inner>()).ready(self.g),
+                Status::Ready => (*self.g).token.set(true),
+                Status::Done => {}
+            }
+        }
+    }
+}
+
+impl Clone for Task {
+    fn clone(&self) -> Task {
+        // SAFETY: this handle holds a reference.
+        unsafe { Task::new(self.g) }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // SAFETY: the handle's own reference.
+        unsafe { release(self.g) };
+    }
+}
+
+/// The right to a task's result. Dropping it detaches the task, which runs on.
+pub struct JoinHandle<T> {
+    inner: Rc<Inner>,
+    g: *mut G,
+    take: unsafe fn(*mut G) -> T,
+}
+
+impl<T> JoinHandle<T> {
+    /// Takes over the handle's reference to `g`; `take` fits its body.
+    pub(super) unsafe fn new(inner: &Rc<Inner>, g: *mut G, take: unsafe fn(*mut G) -> T) -> JoinHandle<T> {
+        JoinHandle { inner: inner.clone(), g, take }
+    }
+
+    /// The task.
+    pub fn task(&self) -> Task {
+        // SAFETY: this handle holds a reference.
+        unsafe { Task::new(self.g) }
+    }
+
+    /// Whether it has ended.
+    pub fn is_finished(&self) -> bool {
+        // SAFETY: this handle holds a reference.
+        unsafe { is_done(self.g) }
+    }
+
+    /// Waits for the task's end. In a task it parks; elsewhere it runs the scheduler until the task has ended.
+    ///
+    /// # Errors
+    /// The payload of the panic that ended the task.
+    ///
+    /// # Panics
+    /// If it can never return: no task is ready, and none of them could wake the one that is waited for; or in the task
+    /// itself.
+    pub fn join(self) -> Result<T> {
+        match current_task() {
+            // SAFETY: the current g is live; so is the task's.
+            Some(me) if unsafe { (*me).sched == (*self.g).sched } => {
+                assert!(me != self.g, "a task cannot join itself: it would wait for ever");
+                while !self.is_finished() {
+                    // SAFETY: as above; one handle, so one joiner.
+                    unsafe { (*self.g).joiner.set(me) };
+                    park();
+                }
+            }
+            _ => {
+                self.inner.run_until(|| self.is_finished());
+                // SAFETY: this handle holds a reference.
+                let label = crate::task::report::Label(self.g);
+                assert!(
+                    self.is_finished(),
+                    "all tasks are asleep - deadlock: {label} is parked, and nobody can unpark it"
+                );
+            }
+        }
+        // SAFETY: the task has ended, and this handle is the only one that takes its result.
+        unsafe {
+            match (*self.g).panic.take() {
+                Some(payload) => Err(payload),
+                None => Ok((self.take)(self.g)),
+            }
+        }
+    }
+
+    /// As [`join`](Self::join), but a panic of the task goes on here.
+    pub fn join_or_resume(self) -> T {
+        self.join().unwrap_or_else(|payload| panic::resume_unwind(payload))
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        // SAFETY: the handle's own reference, given up once. If the task is alive it must not find its joiner gone: one that
+        // waits in `join` holds the handle.
+        unsafe { release(self.g) };
+    }
+}

@@ -1,0 +1,308 @@
+//! The run queue, and what happens on the system stack when a task yields, parks or ends.
+
+use super::spawn::Builder;
+use crate::arch;
+use crate::stack::big::BigStack;
+use crate::stack::grow::{self, GrowError, Innermost};
+use crate::task::bridge;
+use crate::task::g::{G, M, Status};
+use crate::task::{report, thread};
+use std::cell::{Cell, UnsafeCell};
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+use std::ptr;
+use std::rc::Rc;
+
+/// How many tasks a look for stacks to shrink takes in, and how many parks lie between two looks: a few percent of the
+/// switches at most, and a million parked tasks are through after a few seconds of switching.
+const SHRINK_BATCH: usize = 16;
+const SHRINK_EVERY: u32 = 1024;
+
+/// What [`Scheduler::run`] leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// Every task has ended.
+    Finished,
+    /// So many tasks are parked, and nothing is ready.
+    Parked(usize),
+}
+
+/// A scheduler of tasks on the calling thread.
+///
+/// Tasks run inside [`run`](Scheduler::run) and [`JoinHandle::join`](super::JoinHandle::join), on this thread only; so their
+/// closures need not be `Send`. Dropping it drops the tasks that have not started; a parked one stays as it is for ever, and
+/// what its stack owns is leaked.
+pub struct Scheduler {
+    pub(super) inner: Rc<Inner>,
+    not_send: PhantomData<*mut ()>,
+}
+
+/// The scheduler's state, shared with its tasks' handles. Only its own thread touches it, and never across a switch.
+pub(super) struct Inner {
+    pub(super) m: *mut M,
+    ready: UnsafeCell<VecDeque<*mut G>>,
+    /// Tasks that have not ended. Each is counted in its `refs` too.
+    live: UnsafeCell<Vec<*mut G>>,
+    pub(super) next_id: Cell<u64>,
+    parks: Cell<u32>,
+    /// Where the next look for stacks to shrink begins.
+    hand: Cell<usize>,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scheduler {
+    /// A scheduler for the calling thread.
+    pub fn new() -> Scheduler {
+        report::register();
+        let inner = Inner {
+            m: thread::current_m(),
+            ready: UnsafeCell::default(),
+            live: UnsafeCell::default(),
+            next_id: Cell::new(1),
+            parks: Cell::new(0),
+            hand: Cell::new(0),
+        };
+        Scheduler { inner: Rc::new(inner), not_send: PhantomData }
+    }
+
+    /// A task in the making: name, stack sizes.
+    pub fn builder(&self) -> Builder<'_> {
+        Builder::new(self)
+    }
+
+    /// Runs tasks until none is ready.
+    pub fn run(&self) -> Idle {
+        self.inner.run_until(|| false);
+        // SAFETY: no task runs, and the borrow ends here.
+        match unsafe { (*self.inner.live.get()).len() } {
+            0 => Idle::Finished,
+            parked => Idle::Parked(parked),
+        }
+    }
+
+    /// Halves the go segments of parked tasks that use less than a quarter, until none does. Segments halved.
+    ///
+    /// The scheduler does the same bit by bit while it runs; this is for a quiet moment, or a test.
+    pub fn shrink_parked(&self) -> usize {
+        // SAFETY: no task of this scheduler runs here, so each live one stands in its sched.
+        unsafe { (0..(*self.inner.live.get()).len()).filter(|&i| self.inner.shrink(i)).count() }
+    }
+}
+
+impl Inner {
+    /// The queue, for one expression.
+    #[inline]
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn queue(&self) -> &mut VecDeque<*mut G> {
+        // SAFETY: one thread, and no caller keeps the borrow across a call that could come back here.
+        unsafe { &mut *self.ready.get() }
+    }
+
+    /// Takes in a fresh task, whose reference from here the caller has counted.
+    pub(super) fn add(&self, g: *mut G) {
+        // SAFETY: one thread; g is live.
+        unsafe {
+            let live = &mut *self.live.get();
+            (*g).index.set(live.len());
+            live.push(g);
+            self.queue().push_back(g);
+        }
+    }
+
+    /// Makes a parked task ready.
+    pub(super) fn ready(&self, g: *mut G) {
+        // SAFETY: g is live: its handle or this scheduler holds it.
+        unsafe {
+            (*g).status.set(Status::Ready);
+            self.queue().push_back(g);
+        }
+    }
+
+    /// Runs tasks until none is ready or `done` says so, which is asked whenever the scheduler gets its turn.
+    pub(super) fn run_until(&self, done: impl Fn() -> bool) {
+        while !done() {
+            // SAFETY: a queued task is live and stands in its sched; `m` is this thread's.
+            unsafe {
+                let Some(g) = self.queue().pop_front() else { return };
+                start(g);
+                arch::morestack_run(g, self.m);
+            }
+        }
+    }
+
+    /// The next task to switch to.
+    #[inline]
+    fn next(&self) -> *mut G {
+        // SAFETY: a queued task is live and stands in its sched.
+        unsafe { self.queue().pop_front().map_or(ptr::null_mut(), |g| start(g)) }
+    }
+
+    /// Takes a task that has ended out of the list.
+    unsafe fn remove(&self, g: *mut G) {
+        // SAFETY: one thread; the caller's g is in the list at its index.
+        unsafe {
+            let live = &mut *self.live.get();
+            let index = (*g).index.get();
+            live.swap_remove(index);
+            if let Some(&moved) = live.get(index) {
+                (*moved).index.set(index);
+            }
+        }
+    }
+
+    /// Looks at a few tasks for stacks to shrink, now and then.
+    fn shrink_some(&self) {
+        let parks = self.parks.get().wrapping_add(1);
+        self.parks.set(parks);
+        if !parks.is_multiple_of(SHRINK_EVERY) {
+            return;
+        }
+        // SAFETY: on the system stack, where no task of this scheduler runs.
+        let live = unsafe { (*self.live.get()).len() };
+        for _ in 0..SHRINK_BATCH.min(live) {
+            let hand = self.hand.get() % live;
+            self.hand.set(hand + 1);
+            // SAFETY: as above.
+            unsafe { self.shrink(hand) };
+        }
+    }
+
+    /// Shrinks the segment of one task if it is parked and uses little of it. Whether it was.
+    unsafe fn shrink(&self, index: usize) -> bool {
+        // SAFETY: the caller says that no task runs, so a parked one stands in its sched, and its records are live.
+        unsafe {
+            let g = (&(*self.live.get()))[index];
+            if (*g).status.get() != Status::Parked {
+                return false;
+            }
+            let stack = &mut (*g).stack;
+            let innermost = if stack.contains(stack.sched.sp) { Innermost::Sched } else { Innermost::Crossing };
+            match grow::shrink(stack, &mut (*self.m).cache, bridge::program_table(), innermost) {
+                Ok(shrunk) => shrunk,
+                // No memory for a smaller stack: it keeps the one it has.
+                Err(GrowError::Memory(_)) => false,
+                Err(error) => bridge::cannot_grow(g, innermost, &error),
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for &g in &*self.live.get_mut() {
+            // SAFETY: a task that has not started stands nowhere; the list's reference is given up.
+            unsafe {
+                if !(*g).started.get() {
+                    free_stacks(g);
+                    (*g).status.set(Status::Done);
+                    super::handle::release(g);
+                }
+            }
+        }
+    }
+}
+
+/// Marks a task as started when it first gets its turn.
+#[inline]
+unsafe fn start(g: *mut G) -> *mut G {
+    // SAFETY: the caller's g is live.
+    unsafe {
+        (*g).started.set(true);
+        (*g).stack.reset_guard();
+    }
+    g
+}
+
+unsafe fn inner<'a>(g: *mut G) -> &'a Inner {
+    // SAFETY: a task that runs belongs to a scheduler, whose `run` is on this thread's stack and holds it.
+    unsafe { &*(*g).sched.cast::<Inner>() }
+}
+
+/// The current task goes to the end of the queue. Returns the next task. Called on the system stack, by `mcall` and by
+/// `runtime.Gosched`.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn morestack_yield(g: *mut G) -> *mut G {
+    // SAFETY: assembly passes the g that it has just saved.
+    unsafe {
+        if (*g).is_borrowed() {
+            std::thread::yield_now();
+            return g;
+        }
+        let inner = inner(g);
+        inner.queue().push_back(g);
+        inner.next()
+    }
+}
+
+/// The current task waits for an unpark. Returns the next task, or null. Called on the system stack, by `mcall` and by
+/// `runtime.gopark`.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn morestack_park(g: *mut G) -> *mut G {
+    // SAFETY: assembly passes the g that it has just saved.
+    unsafe {
+        if (*g).is_borrowed() {
+            std::thread::park();
+            return g;
+        }
+        if (*g).token.replace(false) {
+            return g;
+        }
+        (*g).status.set(Status::Parked);
+        // A big stack lent for a call that is over is not kept through a park.
+        if (*g).big_hi != 0 && (*g).stack.to_rust.is_null() {
+            drop(take_lent(g));
+        }
+        let inner = inner(g);
+        inner.shrink_some();
+        inner.next()
+    }
+}
+
+/// The current task has ended. Returns the next task, or null. Called on the system stack, by asm/start.s.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn morestack_exit(g: *mut G) -> *mut G {
+    // SAFETY: assembly passes the current g, whose outermost frame stands at sched.sp and will never run again.
+    unsafe {
+        let role = (*g).role.expect("a task that runs has a role");
+        if (*g).panic.is_none() {
+            (role.finish)(g, (*g).stack.sched.sp as *const u64);
+        }
+        free_stacks(g);
+        let inner = inner(g);
+        inner.remove(g);
+        (*g).status.set(Status::Done);
+        let joiner = (*g).joiner.replace(ptr::null_mut());
+        if !joiner.is_null() {
+            inner.ready(joiner);
+        }
+        super::handle::release(g);
+        inner.next()
+    }
+}
+
+/// The big stack that was lent to the task and is not in use.
+unsafe fn take_lent(g: *mut G) -> Option<BigStack> {
+    // SAFETY: the caller says that no frame is on it; only stacks of the default size are lent.
+    unsafe {
+        let hi = std::mem::take(&mut (*g).big_hi);
+        (hi != 0).then(|| BigStack::from_hi(hi))
+    }
+}
+
+/// Gives back all stacks of a task that will not run again.
+pub(super) unsafe fn free_stacks(g: *mut G) {
+    // SAFETY: the caller says so; m is this thread's.
+    unsafe {
+        (*g).stack.to_rust = ptr::null_mut();
+        if let Some(segment) = (*g).stack.take_segment() {
+            (*(*g).m).cache.free(segment);
+        }
+        drop(take_lent(g));
+        (*g).big = None;
+    }
+}

@@ -1,0 +1,230 @@
+//! Walking the mapped frames of a go segment, innermost first.
+//!
+//! Each frame's function is found by its return address, and its size by the function table; the saved frame pointer must
+//! agree with both, or the walk ends with an error. Nothing is guessed.
+//!
+//! ```text
+//!     start: {pc, sp, bp} of G.sched (or of the innermost ToRust record while Rust runs)
+//!       pc is a restart point: the function has no frame yet; its return address is at sp
+//!       else pc is a return address:
+//!            frame  = [sp, bp)          bp == sp + function.frame
+//!            *bp    = caller's bp       *(bp + 8) = caller's pc       bp + 16 = caller's sp
+//!       function is a top frame: this stretch ends; the next begins at the next ToRust record, or the walk is over
+//! ```
+
+use super::state::{GoStack, ToRust};
+use super::table::{CallSite, Function, Table};
+
+/// Why a stack cannot be walked. A stack whose walk fails cannot be moved, and that is fatal.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WalkError {
+    /// A return address that no call site registered.
+    #[error("return address {pc:#x} ({place}) at stack pointer {sp:#x} is no registered call of a mapped function")]
+    UnknownCall {
+        /// The return address.
+        pc: usize,
+        /// The function it is in, if any.
+        place: String,
+        /// Stack pointer of the frame.
+        sp: usize,
+    },
+    /// The saved frame pointer disagrees with the function's frame size, or leaves the segment.
+    #[error(
+        "corrupt frame of {name} (pc {pc:#x}): frame pointer {bp:#x}, expected {expected:#x} (stack {lo:#x}-{hi:#x})"
+    )]
+    CorruptFrame {
+        /// The function.
+        name: &'static str,
+        /// Return address into it.
+        pc: usize,
+        /// Frame pointer found.
+        bp: usize,
+        /// Frame pointer that the table's frame size gives.
+        expected: usize,
+        /// Lowest address of the segment.
+        lo: usize,
+        /// One past the highest.
+        hi: usize,
+    },
+    /// A function has arguments or locals but no stack map for them.
+    #[error("{name} (pc {pc:#x}) has no stack map of its {kind}: declare one, or NO_LOCAL_POINTERS / NO_ARG_POINTERS")]
+    NoMap {
+        /// The function.
+        name: &'static str,
+        /// Return address into it, or its restart point.
+        pc: usize,
+        /// `arguments` or `locals`.
+        kind: &'static str,
+    },
+}
+
+/// Where in a function the walk found it.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'t> {
+    /// At its entry: its check failed, it has no frame yet.
+    Entry,
+    /// In a call.
+    Call(&'t CallSite),
+}
+
+/// A mapped frame. Addresses are those before a move.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'t> {
+    /// Its function.
+    pub function: &'t Function,
+    /// Where it stands.
+    pub place: Place<'t>,
+    /// Where its saved frame pointer is. Meaningless at [`Place::Entry`].
+    pub bp: usize,
+    /// First word of its arguments.
+    pub args: usize,
+}
+
+impl Frame<'_> {
+    /// Program counter: the return address, or the restart point.
+    pub fn pc(&self) -> usize {
+        match self.place {
+            Place::Entry => self.function.restart,
+            Place::Call(site) => site.pc,
+        }
+    }
+
+    /// Source line, 0 if unknown.
+    pub fn line(&self) -> u32 {
+        match self.place {
+            Place::Entry => self.function.line,
+            Place::Call(site) => site.line,
+        }
+    }
+}
+
+/// Iterates over the frames of a go segment.
+pub struct Walk<'t> {
+    table: &'t Table,
+    lo: usize,
+    hi: usize,
+    /// Added to an address before memory is read: the contents may have moved already.
+    delta: usize,
+    pc: usize,
+    sp: usize,
+    bp: usize,
+    to_rust: *const ToRust,
+    state: State,
+    /// The last call found: recursion finds it again and again.
+    last: Option<(&'t Function, &'t CallSite)>,
+}
+
+#[derive(PartialEq)]
+enum State {
+    /// At the start of a stretch, which may be a restart point.
+    Start,
+    /// In the middle of one.
+    Frames,
+    Done,
+}
+
+impl<'t> Walk<'t> {
+    /// A walk from the place where mapped code stands: `G.sched` if `from_sched`, else the innermost ToRust record.
+    ///
+    /// # Safety
+    /// That state and the records describe this stack, whose contents from the innermost stack pointer to `hi` can be read
+    /// at their addresses plus `delta`; all this stays so while the walk lives, except that words already passed may change.
+    pub unsafe fn new(table: &'t Table, stack: &GoStack, from_sched: bool, delta: usize) -> Walk<'t> {
+        let (lo, hi) = (stack.lo, stack.hi);
+        let s = &stack.sched;
+        let (pc, sp, bp) = (s.pc, s.sp, s.bp);
+        let mut walk =
+            Walk { table, lo, hi, delta, pc, sp, bp, to_rust: stack.to_rust, state: State::Start, last: None };
+        if !from_sched {
+            walk.next_stretch();
+        }
+        walk
+    }
+
+    /// Continues at the next older crossing, if there is one.
+    fn next_stretch(&mut self) {
+        if self.to_rust.is_null() {
+            self.state = State::Done;
+            return;
+        }
+        // SAFETY: `new`'s caller says that the records are live and describe this stack.
+        let record = unsafe { &*self.to_rust };
+        (self.pc, self.sp, self.bp, self.to_rust) = (record.pc, record.sp, record.bp, record.prev);
+        self.state = State::Start;
+    }
+
+    /// The word at `address`, wherever the contents are now.
+    #[inline]
+    fn read(&self, address: usize) -> usize {
+        debug_assert!(address >= self.lo && address < self.hi);
+        // SAFETY: callers have checked that the word lies in the used part, which `new`'s caller says can be read.
+        unsafe { (address.wrapping_add(self.delta) as *const usize).read() }
+    }
+
+    #[cold]
+    fn unknown_call(&self) -> WalkError {
+        let place = self.table.find_function(self.pc).map_or("no mapped function", |f| f.name).to_owned();
+        WalkError::UnknownCall { pc: self.pc, place, sp: self.sp }
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<Option<Frame<'t>>, WalkError> {
+        if self.state == State::Start {
+            self.state = State::Frames;
+            if let Some(function) = self.table.find_function(self.pc)
+                && function.restart == self.pc
+            {
+                let args = self.sp + 8;
+                if self.sp < self.lo || args >= self.hi {
+                    return Err(self.corrupt(function, self.sp));
+                }
+                self.pc = self.read(self.sp);
+                self.sp = args;
+                return Ok(Some(Frame { function, place: Place::Entry, bp: 0, args }));
+            }
+        }
+        loop {
+            if self.state == State::Done {
+                return Ok(None);
+            }
+            let (function, site) = match self.last {
+                Some(last) if last.1.pc == self.pc => last,
+                _ => {
+                    let found = self.table.find_call(self.pc).ok_or_else(|| self.unknown_call())?;
+                    if found.0.is_top() {
+                        self.next_stretch();
+                        continue;
+                    }
+                    *self.last.insert(found)
+                }
+            };
+            let expected = self.sp + function.frame as usize;
+            if self.bp != expected || expected < self.lo || expected + 16 > self.hi {
+                return Err(self.corrupt(function, expected));
+            }
+            let bp = self.bp;
+            (self.bp, self.pc, self.sp) = (self.read(bp), self.read(bp + 8), bp + 16);
+            return Ok(Some(Frame { function, place: Place::Call(site), bp, args: bp + 16 }));
+        }
+    }
+
+    #[cold]
+    fn corrupt(&self, function: &Function, expected: usize) -> WalkError {
+        let (name, pc, bp) = (function.name, self.pc, self.bp);
+        WalkError::CorruptFrame { name, pc, bp, expected, lo: self.lo, hi: self.hi }
+    }
+}
+
+impl<'t> Iterator for Walk<'t> {
+    type Item = Result<Frame<'t>, WalkError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.step().transpose();
+        if matches!(item, Some(Err(_))) {
+            self.state = State::Done;
+        }
+        item
+    }
+}

@@ -1,0 +1,10 @@
+//! Tasks: their control block, how they start and end, and the bridges between Rust and mapped code.
+
+pub(crate) mod abi;
+pub mod bridge;
+pub mod g;
+pub(crate) mod report;
+pub(crate) mod thread;
+
+pub use abi::{AbiArgs, AbiResults, AbiValue};
+pub use bridge::{CodeRange, MappedFn};

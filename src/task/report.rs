@@ -1,0 +1,76 @@
+//! How a task is named in reports, and the reports that end the process when its stack cannot grow.
+
+use super::g::G;
+use crate::arch;
+use crate::stack::grow::{GrowError, Innermost};
+use crate::stack::report;
+use crate::stack::table::Table;
+use crate::stack::walk::Walk;
+use std::fmt;
+
+/// Names a task: `task 7 "parser"`. Allocates nothing.
+pub(crate) struct Label(pub(crate) *const G);
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: made from a live g (or null) by the thread that runs it.
+        match unsafe { self.0.as_ref() } {
+            None => f.write_str("a thread outside any task"),
+            Some(g) if g.is_borrowed() => f.write_str("a thread outside any task (borrowed g)"),
+            Some(g) => match &g.name {
+                Some(name) => write!(f, "task {} {name:?}", g.id),
+                None => write!(f, "task {}", g.id),
+            },
+        }
+    }
+}
+
+/// Frames shown at each end of a stack.
+const SHOWN: usize = 8;
+
+/// The innermost and outermost mapped frames of a stack, one per line.
+pub(crate) struct Trace<'a> {
+    pub(crate) g: &'a G,
+    pub(crate) innermost: Innermost,
+}
+
+impl fmt::Display for Trace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(table) = Table::of_program() else { return Ok(()) };
+        // SAFETY: the g stands where `innermost` says: whoever makes a Trace has just found out.
+        let walk = || unsafe { Walk::new(table, &self.g.stack, self.innermost == Innermost::Sched, 0) };
+        let total = walk().filter(Result::is_ok).count();
+        for (depth, frame) in walk().enumerate() {
+            match frame {
+                Err(error) => return write!(f, "\n    #{depth} {error}"),
+                Ok(_) if depth == SHOWN && total > 2 * SHOWN => write!(f, "\n    ... {} more", total - 2 * SHOWN)?,
+                Ok(_) if depth >= SHOWN && depth + SHOWN < total => {}
+                Ok(frame) => {
+                    let function = frame.function;
+                    write!(f, "\n    #{depth} {} at {}:{}", function.name, function.file, frame.line())?;
+                    write!(f, " (+{:#x})", frame.pc() - function.entry)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ends the process: the stack of `g` cannot grow.
+pub(crate) fn cannot_grow(g: &G, innermost: Innermost, error: &GrowError) -> ! {
+    report::fatal(format_args!(
+        "the stack of {} cannot grow: it {error}; it has {} bytes at {:#x}; innermost and outermost frames:{}",
+        Label(g),
+        g.stack.size(),
+        g.stack.lo,
+        Trace { g, innermost }
+    ))
+}
+
+/// Tells the reports of the layers below which task they speak of.
+pub(crate) fn register() {
+    report::set_task_describer(|out| {
+        // A report on its way out cannot do more about an error than go on.
+        let _ = write!(out, "{}", Label(arch::current_g()));
+    });
+}
