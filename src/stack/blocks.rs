@@ -1,17 +1,14 @@
-//! Where all segments up to 1 MB come from: blocks of 2 MB, handed out in runs of 64 KB units.
+//! Where segments up to 128 KB come from: blocks of 2 MB, handed out in runs of 64 KB units.
 //!
 //! ```text
 //! arena   64 MB, one mapping (neighbouring arenas merge into one)
 //! block   2 MB, the size and alignment of a huge page; 32 units
 //! unit    64 KB: a slab of small segments (slab.rs), or part of a run
-//! run     1, 2, 4, 8 or 16 units, aligned to its size: one segment of 64 KB to 1 MB
+//! run     1 or 2 units, aligned to its size: one segment of 64 or 128 KB
 //! ```
 //!
-//! The block is a huge page because nothing else makes fresh memory cheap: on the machine this was tuned on, 2 MB cost
-//! 66 us as one huge page, 220 us as 512 populated pages and 530 us as 512 faults. So all sizes share blocks (a buddy
-//! system in one word of 32 bits; a stack that grows from 64 KB to 1 MB takes less than one block on its way), and the
-//! waste is bounded by a constant, not by a factor. Only the first [`PLAIN_BLOCKS`] are made of ordinary pages, so that a
-//! program with a few tasks is charged for those few.
+//! The first [`PLAIN_BLOCKS`] are made of ordinary pages, so that a program with a few tasks is charged for those few; the
+//! later ones of huge pages, which halve the price of a million stacks.
 //!
 //! All of this is metadata out of line, under the lock of its owner.
 
@@ -26,17 +23,17 @@ pub(super) const UNIT: usize = 64 << 10;
 
 const BLOCK: usize = HUGE;
 
-/// Largest run: half a block. A whole block is a large segment's business.
-pub(super) const RUN_MAX: usize = BLOCK / 2;
+/// Largest run. From the double of it on, moving pages is cheaper than copying bytes (`large.rs`).
+pub(super) const RUN_MAX: usize = 2 * UNIT;
 
 /// Bytes reserved at a time. A million segments of 2 KB take 32 mappings at most; address space is all that it costs.
 const ARENA: usize = 64 << 20;
 
-/// Blocks of ordinary pages that are made for slabs before huge pages are used for them too: from 16 MB on, the part of a
-/// huge page that is not used yet is less than an eighth.
+/// Blocks of ordinary pages that are made before huge pages are used: from 16 MB on, the part of a huge page that is not
+/// used yet is less than an eighth.
 const PLAIN_BLOCKS: u32 = 8;
 
-/// Bytes that may stay resident in free units. Two blocks: what one stack passes through on its way to 1 MB, twice.
+/// Bytes that may stay resident in free units, so that a pool that breathes does not fault: two blocks, for one of each kind.
 const IDLE_MAX: usize = 2 * BLOCK;
 
 /// Orders of runs: order `k` is `1 << k` units; the last is a whole block.
@@ -76,6 +73,8 @@ pub(super) struct Run {
     /// Number of the first unit, an index into tables of units.
     pub(super) unit: u32,
     pub(super) base: usize,
+    /// Some of its memory has to be faulted in.
+    pub(super) fresh: bool,
 }
 
 pub(super) struct Blocks {
@@ -85,7 +84,6 @@ pub(super) struct Blocks {
     arenas: Vec<Arena>,
     /// The part of the newest arena that no block was made of yet.
     virgin: std::ops::Range<usize>,
-    plain: u32,
     /// Bytes in units that are free and resident.
     idle: usize,
 }
@@ -102,7 +100,7 @@ fn run_mask(first: u32, order: usize) -> u32 {
 
 impl Blocks {
     pub(super) const fn new() -> Blocks {
-        Blocks { blocks: Vec::new(), lists: Lists::new(), arenas: Vec::new(), virgin: 0..0, plain: 0, idle: 0 }
+        Blocks { blocks: Vec::new(), lists: Lists::new(), arenas: Vec::new(), virgin: 0..0, idle: 0 }
     }
 
     /// Units in all blocks there are: the size that tables of units need.
@@ -110,32 +108,15 @@ impl Blocks {
         self.blocks.len() * 32
     }
 
-    /// Takes one unit for a slab.
-    pub(super) fn take_unit(&mut self) -> Result<Run, StackError> {
-        let found = (PLAIN..ORDERS - 1)
-            .chain(HUGE_LISTS..HUGE_LISTS + ORDERS - 1)
-            .chain(PLAIN + ORDERS - 1..=PLAIN + EMPTY)
-            .find_map(|list| self.lists.first(list));
-        let block = match found {
-            Some(block) => block,
-            None if self.plain < PLAIN_BLOCKS => self.make_block(PLAIN)?,
-            None => self.huge_block(0)?,
+    /// Takes a run of `1 << order` units: from the fullest block that has one, and rather from ordinary pages.
+    pub(super) fn take(&mut self, order: usize) -> Result<Run, StackError> {
+        let partial = (PLAIN + order..PLAIN + ORDERS - 1).chain(HUGE_LISTS + order..HUGE_LISTS + ORDERS - 1);
+        let whole = (PLAIN + ORDERS - 1..=PLAIN + EMPTY).chain(HUGE_LISTS + ORDERS - 1..=HUGE_LISTS + EMPTY);
+        let index = match partial.chain(whole).find_map(|list| self.lists.first(list)) {
+            Some(index) => index,
+            None => self.make_block()?,
         };
-        Ok(self.take_from(block, 0))
-    }
-
-    /// Takes a run of `1 << order` units for a segment.
-    pub(super) fn take_run(&mut self, order: usize) -> Result<Run, StackError> {
-        let block = self.huge_block(order)?;
-        Ok(self.take_from(block, order))
-    }
-
-    /// A block of huge pages with a free run of this order: the fullest that has one.
-    fn huge_block(&mut self, order: usize) -> Result<u32, StackError> {
-        match (HUGE_LISTS + order..=HUGE_LISTS + EMPTY).find_map(|list| self.lists.first(list)) {
-            Some(block) => Ok(block),
-            None => self.make_block(HUGE_LISTS),
-        }
+        Ok(self.take_from(index, order))
     }
 
     fn take_from(&mut self, index: u32, order: usize) -> Run {
@@ -144,9 +125,10 @@ impl Blocks {
         let mask = run_mask(first, order);
         debug_assert_eq!(block.free & mask, mask, "the block's list promised a free run");
         self.idle -= (block.resident & mask).count_ones() as usize * UNIT;
+        let fresh = block.resident & mask != mask;
         block.free &= !mask;
         block.resident |= mask;
-        let run = Run { unit: index * 32 + first, base: block.base + first as usize * UNIT };
+        let run = Run { unit: index * 32 + first, base: block.base + first as usize * UNIT, fresh };
         self.file(index);
         run
     }
@@ -174,7 +156,7 @@ impl Blocks {
     }
 
     /// Gives the memory of free blocks back until no more than `keep` bytes are idle, or no block is free.
-    fn trim(&mut self, keep: usize) {
+    pub(super) fn trim(&mut self, keep: usize) {
         while self.idle > keep {
             let free = |kind| self.lists.first(kind + ORDERS - 1);
             let Some(index) = free(HUGE_LISTS).or_else(|| free(PLAIN)) else { return };
@@ -209,18 +191,17 @@ impl Blocks {
         }
     }
 
-    fn make_block(&mut self, kind: usize) -> Result<u32, StackError> {
+    fn make_block(&mut self) -> Result<u32, StackError> {
         if self.virgin.is_empty() {
             self.make_arena()?;
         }
         let base = self.virgin.start;
         self.virgin.start += BLOCK;
-        if kind == PLAIN {
-            self.plain += 1;
-        } else {
+        let index = self.blocks.len() as u32;
+        let kind = if index < PLAIN_BLOCKS { PLAIN } else { HUGE_LISTS };
+        if kind != PLAIN {
             os::prefer_huge(base, BLOCK);
         }
-        let index = self.blocks.len() as u32;
         // Its room was reserved together with the arena.
         self.blocks.push(Block { base, free: u32::MAX, resident: 0, kind: kind as u8, list: FULL });
         self.file(index);

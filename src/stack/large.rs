@@ -1,4 +1,5 @@
-//! Large segments: 2 MB and more, mapped one by one, aligned to huge pages and backed by them where the kernel can.
+//! Large segments: 256 KB and more, mapped one by one; from 4 MB on aligned to huge pages, and backed by them where the kernel
+//! can.
 //!
 //! They grow by moving pages, not bytes. A large segment is made of *pieces*, its size halved again and again down to
 //! [`LARGE_MIN`]; each piece lies inside one mapping, whether the segment was mapped at once or grew:
@@ -15,12 +16,21 @@
 use std::sync::Mutex;
 
 use super::StackError;
-use super::os::{self, HUGE};
+use super::os::{self, Access, HUGE};
 use super::segment::Segment;
 use super::stats::COUNTERS;
 
-/// Smallest large segment: one huge page. Moving one costs 3 us and copying it 30 to 160.
-pub(super) const LARGE_MIN: usize = HUGE;
+/// Smallest large segment. Moving 128 KB costs 5 us, as its pages are flushed from the TLB one by one; from 256 KB on the
+/// kernel flushes it as a whole and a move costs 2 us, copying 7 us, copying to fresh pages 30 us and more.
+pub(super) const LARGE_MIN: usize = 256 << 10;
+
+/// Bytes of fresh memory that are populated for the frames to come, where pages are small. Populating a page costs half
+/// of the fault that it saves, so the whole half that growth adds is worth it while stacks double on; this bound keeps the
+/// memory that a stack does not come to use below 256 KB.
+const BATCH: usize = 256 << 10;
+
+/// Smallest size that is aligned to huge pages and asks for them: the first with a piece of one huge page.
+const HUGE_MIN: usize = 2 * HUGE;
 
 /// Bytes that the process keeps in freed large pieces. 64 MB is what one stack of a million 64-byte frames used, which is
 /// worth 2 ms of faults; more than that is unmapped at once, since it may never be wanted again.
@@ -66,9 +76,7 @@ impl Cache {
 }
 
 fn take_cached(size: usize) -> Option<usize> {
-    let lo = super::locked(&CACHE).take(size)?;
-    COUNTERS.large_cached.add(1);
-    Some(lo)
+    super::locked(&CACHE).take(size)
 }
 
 /// The pieces of a segment `[lo, lo + size)`, from the top: address and size.
@@ -80,24 +88,63 @@ fn pieces(lo: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
 
 /// Maps `size` bytes. Nothing is resident.
 fn map(size: usize) -> Result<usize, StackError> {
-    let lo = os::reserve_aligned(size).map_err(os::out_of_memory(size))?;
-    os::prefer_huge(lo, size);
+    let lo = if size < HUGE_MIN { os::reserve(size, Access::ReadWrite) } else { os::reserve_aligned(size) };
+    let lo = lo.map_err(os::out_of_memory(size))?;
+    if size >= HUGE_MIN {
+        os::prefer_huge(lo, size);
+    }
     COUNTERS.large_mapped.add(1);
     COUNTERS.bytes_reserved.add(size);
     Ok(lo)
 }
 
+/// Populates the top of fresh memory `[lo, hi)`: one huge page if it has one, else a batch of small ones.
+fn populate_top(lo: usize, hi: usize) {
+    let batch = if hi - lo >= HUGE { HUGE } else { BATCH.min(hi - lo) };
+    os::populate(hi - batch, batch);
+}
+
 pub(super) fn alloc(size: usize) -> Result<Segment, StackError> {
     let lo = match take_cached(size) {
-        Some(lo) => lo,
+        Some(lo) => {
+            COUNTERS.large_cached.add(1);
+            lo
+        }
         None => {
             let lo = map(size)?;
-            os::populate(lo + size - LARGE_MIN, LARGE_MIN);
+            // SAFETY: mapped just above; nothing is in it.
+            unsafe { furnish(lo, size, 0) };
             lo
         }
     };
     // SAFETY: a mapping of this size, made for us or left by a segment that was freed.
     Ok(unsafe { Segment::new(lo, size) })
+}
+
+/// Gives memory to the fresh segment `[lo, lo + size)` below its top `taken` bytes: cached pieces where there are some,
+/// and what will be used first is populated otherwise.
+///
+/// # Safety
+/// The caller owns the range, and nothing is in it yet below `taken`, which is 0 or the size of a smaller segment.
+unsafe fn furnish(lo: usize, size: usize, taken: usize) {
+    let limit = lo + size - taken;
+    for (target, len) in pieces(lo, size).filter(|(target, len)| target + len <= limit) {
+        match take_cached(len) {
+            Some(cached) => {
+                COUNTERS.large_cached.add(1);
+                // SAFETY: the cached piece is ours now, in one mapping; the target's contents are of no use.
+                if unsafe { os::move_pages(cached, target, len) }.is_err() {
+                    // The target stays as fresh as it was, which serves as well.
+                    // SAFETY: ours, and nothing refers to it.
+                    unsafe { os::unmap(cached, len) };
+                }
+                COUNTERS.bytes_reserved.sub(len);
+            }
+            // Right below the frames: it is about to be used.
+            None if target + len == limit => populate_top(target, target + len),
+            None => {}
+        }
+    }
 }
 
 /// # Safety
@@ -137,16 +184,8 @@ pub(super) fn grow(old: Segment, used: usize, size: usize) -> Result<Segment, (S
     unsafe { move_top(old_lo, lo + size - old_size, old_size, used) };
     COUNTERS.bytes_reserved.sub(old_size);
     COUNTERS.bytes_remapped.add(used);
-    for (target, piece) in pieces(lo, size).filter(|(target, _)| target + old_size < lo + size) {
-        match take_cached(piece) {
-            // SAFETY: the cached piece is ours now; nothing is in this part of the new range yet.
-            Some(cached) => unsafe { fill_from_cached(cached, target, piece) },
-            // One huge page at once, which the caller is about to use. Where there are no huge pages, it is the bounded
-            // batch that replaces 512 faults.
-            None if target + piece + old_size == lo + size => os::populate(target + piece - LARGE_MIN, LARGE_MIN),
-            None => {}
-        }
-    }
+    // SAFETY: below the old segment's pages the new range is fresh, and ours.
+    unsafe { furnish(lo, size, old_size) };
     // SAFETY: every piece is mapped: moved, taken from the cache, or part of the fresh mapping.
     Ok(unsafe { Segment::new(lo, size) })
 }
@@ -174,17 +213,15 @@ unsafe fn move_top(from: usize, to: usize, size: usize, used: usize) {
     }
 }
 
-/// Makes the pages of a cached piece those of `[target, target + len)`.
-///
-/// # Safety
-/// The caller owns both; the contents of neither matter.
-unsafe fn fill_from_cached(cached: usize, target: usize, len: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if os::move_pages(cached, target, len).is_err() {
-            // The target stays as fresh as it was, which serves as well.
-            os::unmap(cached, len);
+/// Unmaps all that is cached.
+pub(super) fn release_cached() {
+    for k in 0..PIECE_SIZES {
+        let size = LARGE_MIN << k;
+        while let Some(lo) = take_cached(size) {
+            // SAFETY: the cached piece is ours now, and nothing refers to it.
+            unsafe { os::unmap(lo, size) };
+            COUNTERS.large_unmapped.add(1);
+            COUNTERS.bytes_reserved.sub(size);
         }
     }
-    COUNTERS.bytes_reserved.sub(len);
 }

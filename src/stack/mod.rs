@@ -24,7 +24,7 @@ pub mod table;
 pub mod walk;
 
 pub use error::StackError;
-pub use pool::StackCache;
+pub use pool::{StackCache, release_idle};
 pub use segment::{SEGMENT_MAX, Segment};
 pub use stackmap::StackMap;
 pub use stats::{SIZES, Stats, stats};

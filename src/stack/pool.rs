@@ -3,8 +3,8 @@
 //! | size | from | on this thread | freed memory |
 //! |---|---|---|---|
 //! | 2 to 32 KB | slabs of 64 KB ([`slab`](super::slab)) | a list per size | slab free: to the kernel, beyond 4 MB |
-//! | 64 KB to 1 MB | runs in blocks of 2 MB ([`blocks`](super::blocks)) | nothing | likewise |
-//! | 2 MB and more | the OS ([`large`](super::large)) | nothing | to a cache of 64 MB, then unmapped |
+//! | 64, 128 KB | runs in blocks of 2 MB ([`blocks`](super::blocks)) | nothing | likewise |
+//! | 256 KB and more | the OS ([`large`](super::large)) | nothing | to a cache of 64 MB, then unmapped |
 //!
 //! The middle row has no lists because its lock (tens of ns) disappears beside the copy that each such segment is for.
 //! The three tiers are Go's `stackpool`, `stackLarge` and heap spans in another shape.
@@ -19,9 +19,10 @@ use super::slab::{CLASSES, Slabs, class_size};
 use super::stats::{COUNTERS, size_index};
 use super::{StackError, fenced, large, locked, os};
 
-/// Bytes per size that a thread's list may hold. Go has 32 KB; with twice that, half a list is still a segment of the
-/// largest size, and a burst of spawns takes the lock once in 16 times.
-const LIST_BYTES: usize = 64 << 10;
+/// Bytes per size that a thread's list may hold: Go's number. A list goes to the pool for half of it at a time (at least one
+/// segment), so a burst of spawns takes the lock once in 8 times. With 64 KB, a stack that grows to 640 KB on fresh memory
+/// paid 13 us more for segments nobody wanted yet.
+const LIST_BYTES: usize = 32 << 10;
 
 /// Segments that the longest list holds.
 const LIST_MAX: usize = LIST_BYTES / STACK_MIN;
@@ -128,7 +129,8 @@ impl StackCache {
     /// If `used` bytes do not fit either segment.
     pub fn relocate(&mut self, old: Segment, used: usize, size: usize) -> Result<Segment, (Segment, StackError)> {
         let modes = debug::modes();
-        if old.size() >= large::LARGE_MIN && size > old.size() && is_valid(size) && !modes.fence && !modes.poison {
+        let by_pages = old.size() >= large::LARGE_MIN && size > old.size() && !modes.fence && !modes.poison;
+        if by_pages && is_valid(size) {
             assert!(used <= old.size(), "{used} bytes do not fit {}", old.size());
             let old_size = old.size();
             let new = large::grow(old, used, size)?;
@@ -203,7 +205,7 @@ impl StackCache {
     fn refill(&mut self, class: usize) -> Result<Segment, StackError> {
         self.publish(class);
         let list = &mut self.lists[class];
-        let want = LIST_BYTES / class_size(class) / 2;
+        let want = (LIST_BYTES / class_size(class) / 2).max(1);
         let (count, fresh) = locked(&POOL).take(class, &mut list.free[..want])?;
         COUNTERS.refills.add(1);
         if !fresh.is_empty() {
@@ -252,13 +254,22 @@ fn is_valid(size: usize) -> bool {
     size.is_power_of_two() && (STACK_MIN..=SEGMENT_MAX).contains(&size)
 }
 
+/// Gives the memory of all free segments that no thread's cache holds back to the kernel. For a program that knows that it
+/// will not need as many stacks again soon.
+pub fn release_idle() {
+    locked(&POOL).blocks.trim(0);
+    large::release_cached();
+}
+
 fn run_order(size: usize) -> usize {
     (size / UNIT).trailing_zeros() as usize
 }
 
 fn alloc_run(size: usize) -> Result<Segment, StackError> {
-    let run = locked(&POOL).blocks.take_run(run_order(size))?;
-    os::populate(run.base, size);
+    let run = locked(&POOL).blocks.take(run_order(size))?;
+    if run.fresh {
+        os::populate(run.base, size);
+    }
     // SAFETY: the run is ours now, and arenas are readable and writable.
     Ok(unsafe { Segment::new(run.base, size) })
 }

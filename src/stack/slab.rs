@@ -103,7 +103,7 @@ impl Slabs {
     }
 
     fn make_slab(&mut self, class: usize) -> Result<u32, StackError> {
-        let run = self.blocks.take_unit()?;
+        let run = self.blocks.take(0)?;
         let units = self.blocks.units();
         if units > self.slabs.len() {
             let room = self.slabs.try_reserve(units - self.slabs.len()).and_then(|()| self.partial.grow_to(units));
