@@ -3,7 +3,7 @@
 mod segments_common;
 
 use morestack::stack::{StackCache, debug, layout::STACK_MIN, stats};
-use segments_common::{Rng, check, mark, relocated, scaled};
+use segments_common::{Rng, check, in_child, mark, relocated, scaled};
 
 const MB: usize = 1 << 20;
 
@@ -76,4 +76,46 @@ fn stacks_that_grow_and_shrink_at_random_keep_their_bytes() {
         stacks.push((segment, used, step));
     }
     stacks.into_iter().for_each(|(segment, ..)| cache.free(segment));
+}
+
+#[test]
+fn growth_at_the_limit_on_mappings_fails_or_keeps_every_byte() {
+    if in_child("growth_at_the_limit_on_mappings_fails_or_keeps_every_byte", &[]) {
+        return;
+    }
+    let mut cache = StackCache::new();
+    let mut segment = cache.alloc(MB).unwrap();
+    mark(&segment, MB, 5);
+    // Neighbours of different protection do not merge, so each costs a mapping.
+    let map = |protection| {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a fresh mapping of our own.
+        unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, flags, -1, 0) }
+    };
+    let mut filler = Vec::with_capacity(100_000);
+    loop {
+        let protection = if filler.len() % 2 == 0 { libc::PROT_READ } else { libc::PROT_NONE };
+        match map(protection) {
+            libc::MAP_FAILED => break,
+            address => filler.push(address),
+        }
+    }
+    // Room comes back one mapping at a time, so that growth fails at each of its steps in turn.
+    let mut failures = 0;
+    while segment.size() < 16 * MB {
+        let size = segment.size() * 2;
+        segment = match cache.relocate(segment, MB, size) {
+            Ok(grown) => grown,
+            Err((same, _)) => {
+                failures += 1;
+                // SAFETY: our own mapping.
+                unsafe { libc::munmap(filler.pop().unwrap(), 4096) };
+                same
+            }
+        };
+        check(&segment, MB, 5);
+    }
+    println!("{failures} refused");
+    assert!(failures > 0);
+    cache.free(segment);
 }

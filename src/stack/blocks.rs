@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The first [`PLAIN_BLOCKS`] are made of ordinary pages, so that a program with a few tasks is charged for those few; the
-//! later ones of huge pages, which halve the price of a million stacks.
+//! later ones of huge pages, which cost a third of the time (2 MB: 66 us as one page, 220 us as 512 populated ones, 530 us as
+//! 512 faults; all of it more on memory the machine has not used lately, where a huge page costs 200 us).
 //!
 //! All of this is metadata out of line, under the lock of its owner.
 

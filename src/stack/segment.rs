@@ -1,6 +1,6 @@
 //! An owned piece of stack memory.
 
-use super::layout::{PAGE, STACK_MIN};
+use super::layout::STACK_MIN;
 
 /// Largest segment that can be asked for. Far above any limit a task has ([`MAX_STACK`](super::layout::MAX_STACK)); it only
 /// keeps the arithmetic on sizes away from overflow.
@@ -24,7 +24,7 @@ impl Segment {
     /// # Safety
     /// `[lo, lo + size)` is mapped readable and writable, nobody else owns it, and `lo` and `size` are as the type says.
     pub(super) unsafe fn new(lo: usize, size: usize) -> Segment {
-        debug_assert!(size.is_power_of_two() && size >= STACK_MIN && lo.is_multiple_of(STACK_MIN.min(PAGE)));
+        debug_assert!(size.is_power_of_two() && size >= STACK_MIN && lo.is_multiple_of(STACK_MIN));
         Segment { lo, size }
     }
 
