@@ -185,7 +185,6 @@ pub(super) fn grow(old: Segment, used: usize, size: usize) -> Result<Segment, (S
     // SAFETY: the old segment is ours to give up and the new range is ours; nothing is in it yet.
     unsafe { move_top(old_lo, lo + size - old_size, old_size, used) };
     COUNTERS.bytes_reserved.sub(old_size);
-    COUNTERS.bytes_remapped.add(used);
     // SAFETY: below the old segment's pages the new range is fresh, and ours.
     unsafe { furnish(lo, size, old_size) };
     // SAFETY: every piece is mapped: moved, taken from the cache, or part of the fresh mapping.
@@ -199,17 +198,19 @@ pub(super) fn grow(old: Segment, used: usize, size: usize) -> Result<Segment, (S
 unsafe fn move_top(from: usize, to: usize, size: usize, used: usize) {
     for (piece, len) in pieces(from, size) {
         let target = to + (piece - from);
+        let wanted = (piece + len).saturating_sub(from + size - used).min(len);
         // SAFETY: a piece of our own lies in one mapping, and the ranges are disjoint.
         if unsafe { os::move_pages(piece, target, len) }.is_ok() {
+            COUNTERS.bytes_remapped.add(wanted);
             continue;
         }
-        // The kernel refused (at its limit on mappings). Bytes can still be copied, and what is not used stays behind.
-        let copied = (piece + len).saturating_sub(from + size - used).min(len);
-        let (source, sink) = (piece + len - copied, target + len - copied);
+        // The kernel refused (at its limit on mappings), but bytes can still be copied.
+        COUNTERS.bytes_copied.add(wanted);
+        let (source, sink) = (piece + len - wanted, target + len - wanted);
         // SAFETY: a failed move leaves both ranges mapped; they are disjoint; nothing refers to the source afterwards.
         unsafe {
             let source = std::ptr::with_exposed_provenance::<u8>(source);
-            std::ptr::with_exposed_provenance_mut::<u8>(sink).copy_from_nonoverlapping(source, copied);
+            std::ptr::with_exposed_provenance_mut::<u8>(sink).copy_from_nonoverlapping(source, wanted);
             os::unmap(piece, len);
         }
     }
