@@ -9,9 +9,8 @@ use std::ptr;
 use crate::stack::StackError;
 use crate::stack::layout::PAGE;
 
-/// What handlers may use beside the kernel's frame. They expect to run on a thread's stack, megabytes wide; 64 KB is what
-/// std's own overflow handler, a crash reporter that formats a backtrace, or a Go-like dump need with room to spare. It is
-/// committed only where used.
+/// What handlers may use beside the kernel's frame. They expect to run on a thread's stack, megabytes wide. The hungriest
+/// known are crash reporters; a backtrace with names takes 24 KB, and this is more than twice that. Committed where used.
 const FOR_HANDLERS: usize = 64 * 1024;
 
 /// The alternate stack of the calling thread, on which all its signal handlers run until this is dropped.

@@ -9,13 +9,15 @@
 //! |---|---|
 //! | installed before [`prepare_process`] | it scans all signals, glibc's internal two included |
 //! | installed later through libc | this crate defines libc's functions for it (`interpose.rs`); the linker binds the program and every shared library to them |
-//! | installed later by glibc itself, for `pthread_cancel` and `setuid` | [`rescan`], at the start of each worker |
+//! | installed later past these functions | [`rescan`], at the start of each worker |
 //!
-//! What remains outside, for want of a way to catch it: a raw `rt_sigaction` system call and the first `pthread_cancel` or
-//! `setuid` of the process, between then and the next [`rescan`] (both glibc handlers are installed once, so a program that
-//! uses them can call it afterwards); libraries loaded with `RTLD_DEEPBIND` or a namespace of their own (`dlmopen`); a
-//! program in which this crate is part of a shared library that is loaded with `dlopen`; a `sigaltstack` call by which
-//! somebody takes the alternate stack of a worker away.
+//! What remains outside, for want of a way to catch it:
+//! - between an installation and the next [`rescan`]: a raw `rt_sigaction` system call; glibc's internal ones, which are the
+//!   process's first `pthread_cancel` (glibc 2.36 gives the handler of `setuid` and its like the flag, but not this one) and
+//!   `profil`, which gprof uses;
+//! - libraries loaded with `RTLD_DEEPBIND`, or into a namespace of their own (`dlmopen`);
+//! - programs in which this crate is a part of a shared library that is loaded with `dlopen`;
+//! - a `sigaltstack` call by which somebody takes a worker's alternate stack away.
 
 mod altstack;
 mod interpose;

@@ -22,9 +22,15 @@ pub struct Ended {
 
 /// Runs the test `name` of this binary in a process of its own, in the given role.
 pub fn run_child(name: &str, role: &str) -> Ended {
+    run_child_with(name, role, &[])
+}
+
+/// As [`run_child`], with further environment variables.
+pub fn run_child_with(name: &str, role: &str, variables: &[(&str, &str)]) -> Ended {
     let out = Command::new(std::env::current_exe().unwrap())
         .args([name, "--exact", "--nocapture", "--include-ignored"])
         .env(ROLE, role)
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     Ended {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::arena::Class;
-use super::{BigStack, default_class, pool};
+use super::{default_class, pool};
 use crate::stack::debug::modes;
 use crate::stack::error::StackError;
 
@@ -14,7 +14,7 @@ const CAPACITY: usize = 8;
 /// How many move between a full or empty cache and the pool at a time, so that neither repeats at once.
 const BATCH: usize = CAPACITY / 2;
 
-/// The free stacks at hand of one OS thread. [`BigStack::new`] and the drop of a [`BigStack`] use the calling thread's;
+/// The free stacks at hand of one OS thread. [`BigStack::new`](super::BigStack::new) and its drop use the calling thread's;
 /// it returns what it holds to the pool when its thread ends.
 #[derive(Debug)]
 pub struct BigCache {
@@ -73,10 +73,9 @@ impl Drop for BigCache {
     }
 }
 
-/// A stack of the default size.
+/// A stack of the default class. The caller owns it.
 #[inline]
-pub(super) fn alloc() -> Result<BigStack, StackError> {
-    let class = default_class()?;
+pub(super) fn alloc(class: Class) -> Result<usize, StackError> {
     // The cache of a thread that is ending may be gone; then the pool serves.
     let cached = CACHE.try_with(|cache| {
         if let Some(hi) = cache.pop() {
@@ -85,20 +84,15 @@ pub(super) fn alloc() -> Result<BigStack, StackError> {
         cache.refill(class);
         cache.pop()
     });
-    let hi = match cached {
-        Ok(Some(hi)) => {
-            pool::poison(hi);
-            hi
-        }
-        _ => pool::take(class)?,
-    };
-    Ok(BigStack { hi, class })
+    match cached {
+        Ok(Some(hi)) => Ok(hi),
+        _ => pool::take(class),
+    }
 }
 
 /// Takes back a stack of the default class that the caller owned.
 #[inline]
 pub(super) fn free(hi: usize, class: Class) {
-    pool::poison(hi);
     let cached = !modes().fence
         && CACHE
             .try_with(|cache| {

@@ -1,0 +1,49 @@
+//! `RUST_MIN_STACK` means for big stacks what it means for std's threads: at least so many bytes.
+
+mod common;
+
+use common::{role, run_child_with};
+use morestack::stack::StackError;
+use morestack::stack::big::{BigStack, DEFAULT_SIZE, set_default_size};
+
+#[test]
+fn in_a_process_of_its_own() {
+    let Some(role) = role() else { return };
+    if role == "proposed" {
+        set_default_size(8 << 20).unwrap();
+    }
+    match BigStack::new(None) {
+        Ok(stack) => eprintln!("size {}", stack.size()),
+        Err(StackError::BadSize { size, .. }) => eprintln!("bad {size}"),
+        Err(error) => eprintln!("{error}"),
+    }
+}
+
+/// What a child with this value of the variable says about the default size.
+fn with(value: &str, role: &str) -> String {
+    let ended = run_child_with("in_a_process_of_its_own", role, &[("RUST_MIN_STACK", value)]);
+    ended.stderr.lines().find(|line| line.starts_with("size") || line.starts_with("bad")).expect(&ended.stderr).into()
+}
+
+fn size_with(value: &str, role: &str) -> usize {
+    with(value, role).strip_prefix("size ").unwrap().parse().unwrap()
+}
+
+#[test]
+fn if_it_is_a_number() {
+    assert!((1_000_000..2_097_152).contains(&size_with("1000000", "plain")));
+    assert!((20_000..65_536).contains(&size_with("20000", "plain")));
+    assert_eq!(size_with("lots", "plain"), DEFAULT_SIZE);
+    assert_eq!(size_with("", "plain"), DEFAULT_SIZE);
+}
+
+#[test]
+fn and_goes_before_what_the_program_proposes() {
+    assert!(size_with("1000000", "proposed") < 2_097_152);
+    assert!(size_with("", "proposed") >= 8 << 20);
+}
+
+#[test]
+fn and_is_refused_if_absurd() {
+    assert_eq!(with("9000000000000000", "plain"), "bad 9000000000000000");
+}
