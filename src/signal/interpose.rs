@@ -34,7 +34,9 @@ unsafe extern "C" {
 /// Keeps the functions of this file in the program: the linker takes an archive's object only if something refers to it, and
 /// a program that installs no handlers itself may load a library that does.
 pub(super) fn link() {
-    std::hint::black_box(sigaction as *const ());
+    let by_name: [unsafe extern "C" fn(c_int, sighandler_t) -> sighandler_t; 6] =
+        [signal, bsd_signal, ssignal, sysv_signal, __sysv_signal, sigset];
+    std::hint::black_box((sigaction as *const (), siginterrupt as *const (), by_name));
 }
 
 /// Installs an action as glibc's `sigaction` does.
