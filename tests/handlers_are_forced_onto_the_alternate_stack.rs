@@ -1,5 +1,7 @@
 //! Whoever installs a signal handler, however and whenever: it runs on the alternate stack.
 
+mod common;
+
 use std::mem::zeroed;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,8 +55,24 @@ fn install_raw(signal: c_int, flags: c_int) {
     }
 }
 
+/// In a process of its own, where no other test has made the start yet.
 #[test]
-fn installed_before_the_start_or_after_by_any_function() {
+fn installed_before_the_start() {
+    if common::role().is_none() {
+        let ended = common::run_child("installed_before_the_start", "child");
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        return;
+    }
+    install_raw(SIGUSR1, 0);
+    install_raw(SIGUSR2, SA_ONSTACK);
+    prepare_process();
+    let alternate = AltStack::install().unwrap();
+    assert_runs_on(&alternate, SIGUSR1);
+    assert_runs_on(&alternate, SIGUSR2);
+}
+
+#[test]
+fn installed_after_the_start_by_any_function() {
     unsafe extern "C" {
         fn bsd_signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
         fn ssignal(signal: c_int, handler: sighandler_t) -> sighandler_t;
@@ -63,13 +81,8 @@ fn installed_before_the_start_or_after_by_any_function() {
         fn sigset(signal: c_int, handler: sighandler_t) -> sighandler_t;
     }
     let _alone = ALONE.lock().unwrap();
-    install_raw(SIGUSR1, 0);
-    install_raw(SIGUSR2, SA_ONSTACK);
     prepare_process();
     let alternate = AltStack::install().unwrap();
-    assert_runs_on(&alternate, SIGUSR1);
-    assert_runs_on(&alternate, SIGUSR2);
-
     for flags in [0, SA_ONSTACK, SA_RESTART] {
         // SAFETY: the handler is fit to run at any moment.
         assert_eq!(unsafe { libc::sigaction(SIGUSR1, &action(flags), std::ptr::null_mut()) }, 0);
