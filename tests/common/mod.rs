@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod caps;
+
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
