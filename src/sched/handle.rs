@@ -2,7 +2,7 @@
 
 use super::queue::Inner;
 use super::{current_task, is_done, park};
-use crate::task::g::{G, Status};
+use crate::task::g::G;
 use std::panic;
 use std::rc::Rc;
 use std::thread::Result;
@@ -22,15 +22,26 @@ pub(super) unsafe fn release(g: *mut G) {
 
 /// A task, to be unparked or asked for its name. Clones name the same task.
 pub struct Task {
+    inner: Rc<Inner>,
     g: *mut G,
 }
 
 impl Task {
-    /// A handle to a live task.
-    pub(super) unsafe fn new(g: *mut G) -> Task {
+    /// A handle to a live task of the scheduler.
+    pub(super) unsafe fn new(inner: Rc<Inner>, g: *mut G) -> Task {
         // SAFETY: the caller's g is live.
         unsafe { (*g).refs.set((*g).refs.get() + 1) };
-        Task { g }
+        Task { inner, g }
+    }
+
+    /// A handle to the task that runs on this thread.
+    pub(super) unsafe fn of_current(g: *mut G) -> Task {
+        // SAFETY: the caller's g is current, so the Rc that its `sched` came from has owners.
+        unsafe {
+            let inner = (*g).sched.cast::<Inner>();
+            Rc::increment_strong_count(inner);
+            Task::new(Rc::from_raw(inner), g)
+        }
     }
 
     /// A number that no other task of its scheduler has.
@@ -47,21 +58,15 @@ impl Task {
 
     /// Makes its park return: the one it is in, or else the next.
     pub fn unpark(&self) {
-        // SAFETY: the handle holds a reference; a parked task's scheduler is live, because it holds the task.
-        unsafe {
-            match (*self.g).status.get() {
-                Status::Parked => (*(*self.g).sched.cast::<Inner>()).ready(self.g),
-                Status::Ready => (*self.g).token.set(true),
-                Status::Done => {}
-            }
-        }
+        // SAFETY: the handle holds a reference, and names the task's scheduler.
+        unsafe { self.inner.unpark(self.g) };
     }
 }
 
 impl Clone for Task {
     fn clone(&self) -> Task {
         // SAFETY: this handle holds a reference.
-        unsafe { Task::new(self.g) }
+        unsafe { Task::new(self.inner.clone(), self.g) }
     }
 }
 
@@ -88,7 +93,7 @@ impl<T> JoinHandle<T> {
     /// The task.
     pub fn task(&self) -> Task {
         // SAFETY: this handle holds a reference.
-        unsafe { Task::new(self.g) }
+        unsafe { Task::new(self.inner.clone(), self.g) }
     }
 
     /// Whether it has ended.
@@ -100,7 +105,7 @@ impl<T> JoinHandle<T> {
     /// Waits for the task's end. In a task it parks; elsewhere it runs the scheduler until the task has ended.
     ///
     /// # Errors
-    /// The payload of the panic that ended the task.
+    /// The payload of the panic that ended the task; a `&'static str` if its scheduler was dropped before it had started.
     ///
     /// # Panics
     /// If it can never return: no task is ready, and none of them could wake the one that is waited for; or in the task

@@ -43,7 +43,7 @@ pub fn park() {
 /// The task that runs on this thread, if any.
 pub fn current() -> Option<Task> {
     // SAFETY: the current g of a task is alive while it runs.
-    current_task().map(|g| unsafe { Task::new(g) })
+    current_task().map(|g| unsafe { Task::of_current(g) })
 }
 
 /// The `g` of the task that runs on this thread.

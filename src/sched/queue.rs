@@ -1,15 +1,16 @@
 //! The run queue, and what happens on the system stack when a task yields, parks or ends.
 
+use super::handle;
 use super::spawn::Builder;
 use crate::arch;
 use crate::stack::big::BigStack;
 use crate::stack::grow::{self, GrowError, Innermost};
 use crate::task::bridge;
-use crate::task::g::{G, M, Status};
-use crate::task::{report, thread};
+use crate::task::g::{G, Status};
+use crate::task::report;
+use crate::task::thread::{self, Thread};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
-use std::marker::PhantomData;
 use std::ptr;
 use std::rc::Rc;
 
@@ -30,19 +31,21 @@ pub enum Idle {
 /// A scheduler of tasks on the calling thread.
 ///
 /// Tasks run inside [`run`](Scheduler::run) and [`JoinHandle::join`](super::JoinHandle::join), on this thread only; so their
-/// closures need not be `Send`. Dropping it drops the tasks that have not started; a parked one stays as it is for ever, and
-/// what its stack owns is leaked.
+/// closures need not be `Send`. Dropping it drops the tasks that have not started, and joining one of them gives an error; a
+/// parked task stays as it is for ever, and what its stack owns is leaked.
 pub struct Scheduler {
     pub(super) inner: Rc<Inner>,
-    not_send: PhantomData<*mut ()>,
 }
 
 /// The scheduler's state, shared with its tasks' handles. Only its own thread touches it, and never across a switch.
 pub(super) struct Inner {
-    pub(super) m: *mut M,
+    pub(super) thread: Rc<Thread>,
     ready: UnsafeCell<VecDeque<*mut G>>,
     /// Tasks that have not ended. Each is counted in its `refs` too.
     live: UnsafeCell<Vec<*mut G>>,
+    /// Tasks that have ended with a panic that nobody asks for: the payload's destructor is the user's code, which must not
+    /// run in the middle of a switch.
+    dead: UnsafeCell<Vec<*mut G>>,
     pub(super) next_id: Cell<u64>,
     parks: Cell<u32>,
     /// Where the next look for stacks to shrink begins.
@@ -60,14 +63,15 @@ impl Scheduler {
     pub fn new() -> Scheduler {
         report::register();
         let inner = Inner {
-            m: thread::current_m(),
+            thread: thread::current(),
             ready: UnsafeCell::default(),
             live: UnsafeCell::default(),
+            dead: UnsafeCell::default(),
             next_id: Cell::new(1),
             parks: Cell::new(0),
             hand: Cell::new(0),
         };
-        Scheduler { inner: Rc::new(inner), not_send: PhantomData }
+        Scheduler { inner: Rc::new(inner) }
     }
 
     /// A task in the making: name, stack sizes.
@@ -114,12 +118,18 @@ impl Inner {
         }
     }
 
-    /// Makes a parked task ready.
-    pub(super) fn ready(&self, g: *mut G) {
-        // SAFETY: g is live: its handle or this scheduler holds it.
+    /// Makes the task's park return: the one it is in, or else the next.
+    pub(super) unsafe fn unpark(&self, g: *mut G) {
+        // SAFETY: the caller's g is live and belongs to this scheduler.
         unsafe {
-            (*g).status.set(Status::Ready);
-            self.queue().push_back(g);
+            match (*g).status.get() {
+                Status::Parked => {
+                    (*g).status.set(Status::Ready);
+                    self.queue().push_back(g);
+                }
+                Status::Ready => (*g).token.set(true),
+                Status::Done => {}
+            }
         }
     }
 
@@ -130,7 +140,10 @@ impl Inner {
             unsafe {
                 let Some(g) = self.queue().pop_front() else { return };
                 start(g);
-                arch::morestack_run(g, self.m);
+                arch::morestack_run(g, self.thread.m());
+                while let Some(g) = (*self.dead.get()).pop() {
+                    handle::release(g);
+                }
             }
         }
     }
@@ -151,6 +164,18 @@ impl Inner {
             live.swap_remove(index);
             if let Some(&moved) = live.get(index) {
                 (*moved).index.set(index);
+            }
+        }
+    }
+
+    /// Marks a task as ended and wakes who waits for it.
+    unsafe fn ended(&self, g: *mut G) {
+        // SAFETY: the caller's g is live; a joiner is parked, or about to look again.
+        unsafe {
+            (*g).status.set(Status::Done);
+            let joiner = (*g).joiner.replace(ptr::null_mut());
+            if !joiner.is_null() {
+                self.unpark(joiner);
             }
         }
     }
@@ -182,7 +207,7 @@ impl Inner {
             }
             let stack = &mut (*g).stack;
             let innermost = if stack.contains(stack.sched.sp) { Innermost::Sched } else { Innermost::Crossing };
-            match grow::shrink(stack, &mut (*self.m).cache, bridge::program_table(), innermost) {
+            match grow::shrink(stack, &mut (*self.thread.m()).cache, bridge::program_table(), innermost) {
                 Ok(shrunk) => shrunk,
                 // No memory for a smaller stack: it keeps the one it has.
                 Err(GrowError::Memory(_)) => false,
@@ -192,16 +217,20 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Scheduler {
     fn drop(&mut self) {
-        for &g in &*self.live.get_mut() {
-            // SAFETY: a task that has not started stands nowhere; the list's reference is given up.
-            unsafe {
-                if !(*g).started.get() {
-                    free_stacks(g);
-                    (*g).status.set(Status::Done);
-                    super::handle::release(g);
-                }
+        let inner = &*self.inner;
+        // SAFETY: one thread, and no borrow of the lists is held while a closure is dropped, which may spawn, or unpark.
+        unsafe {
+            let is_fresh = |&&g: &&*mut G| !(*g).started.get();
+            while let Some(&g) = (&*inner.live.get()).iter().find(is_fresh) {
+                inner.queue().retain(|&other| other != g);
+                inner.remove(g);
+                free_stacks(g);
+                (*g).panic = Some(Box::new("the scheduler was dropped before the task had started"));
+                ((*g).role.expect("a task has a role").cancel)(g);
+                inner.ended(g);
+                handle::release(g);
             }
         }
     }
@@ -275,12 +304,12 @@ unsafe extern "C" fn morestack_exit(g: *mut G) -> *mut G {
         free_stacks(g);
         let inner = inner(g);
         inner.remove(g);
-        (*g).status.set(Status::Done);
-        let joiner = (*g).joiner.replace(ptr::null_mut());
-        if !joiner.is_null() {
-            inner.ready(joiner);
+        inner.ended(g);
+        if (*g).panic.is_some() && (*g).refs.get() == 1 {
+            (*inner.dead.get()).push(g);
+            return ptr::null_mut();
         }
-        super::handle::release(g);
+        handle::release(g);
         inner.next()
     }
 }

@@ -74,9 +74,9 @@ impl<'s> Builder<'s> {
 
     fn g(&self) -> G {
         let inner = &self.scheduler.inner;
-        let mut g = G::new(self.max_stack, inner.m);
-        // SAFETY: m is this thread's, live as long as the thread.
-        g.sys = unsafe { &raw const (*inner.m).sys_sp };
+        let mut g = G::new(self.max_stack, inner.thread.m());
+        // SAFETY: the scheduler holds its thread's part.
+        g.sys = unsafe { &raw const (*inner.thread.m()).sys_sp };
         g.id = inner.next_id.replace(inner.next_id.get() + 1);
         g.name = self.name.clone();
         // The scheduler's reference and the handle's.
@@ -122,7 +122,7 @@ impl<'s> Builder<'s> {
         // The arguments, and the return address of the call, above the guard; the rest is the function's own check.
         let size = (bytes + STACK_TOP + 8 + STACK_GUARD + 1).next_power_of_two().max(STACK_MIN);
         // SAFETY: m is this thread's, and the borrow ends here.
-        let segment = unsafe { (*self.scheduler.inner.m).cache.alloc(size)? };
+        let segment = unsafe { (*self.scheduler.inner.thread.m()).cache.alloc(size)? };
         let mut g = self.g();
         g.stack.set_segment(segment);
         let sp = g.stack.hi - STACK_TOP - bytes;
@@ -167,11 +167,16 @@ impl Scheduler {
 }
 
 const fn closure_role<F: FnOnce() -> T, T>() -> Role {
-    Role { run: Some(run_closure::<F, T>), finish: |_, _| {}, free: free::<Stage<F, T>> }
+    Role {
+        run: Some(run_closure::<F, T>),
+        finish: |_, _| {},
+        cancel: cancel_closure::<F, T>,
+        free: free::<Stage<F, T>>,
+    }
 }
 
 const fn mapped_role<A: AbiArgs, R: AbiResults>() -> Role {
-    Role { run: None, finish: finish_mapped::<A, R>, free: free::<Mapped<A, R>> }
+    Role { run: None, finish: finish_mapped::<A, R>, cancel: |_| {}, free: free::<Mapped<A, R>> }
 }
 
 unsafe fn body<'a, B>(g: *mut G) -> &'a mut B {
@@ -209,6 +214,11 @@ unsafe fn run_closure<F: FnOnce() -> T, T>(g: *mut G) {
             *body::<Stage<F, T>>(g) = Stage::Taken;
         }
     }
+}
+
+unsafe fn cancel_closure<F, T>(g: *mut G) {
+    // SAFETY: the task has not started and will not, so nobody else uses the body; none of it is borrowed while F is dropped.
+    drop(unsafe { std::mem::replace(body::<Stage<F, T>>(g), Stage::Taken) });
 }
 
 unsafe fn take_closure<F, T>(g: *mut G) -> T {

@@ -17,8 +17,7 @@ use std::time::{Duration, Instant};
 
 /// Why a segment could not be moved. The stack is as it was, except after [`GrowError::Walk`], which is fatal.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GrowError {
+pub(crate) enum GrowError {
     /// The task's limit is reached.
     #[error("needs a stack of {size} bytes, its limit is {max}; raise it with Builder::max_stack")]
     Limit {
@@ -37,7 +36,7 @@ pub enum GrowError {
 
 /// Where the innermost mapped code stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Innermost {
+pub(crate) enum Innermost {
     /// In `GoStack::sched`: at a check, or parked in mapped code.
     Sched,
     /// At the innermost crossing to Rust, which runs or is parked; or nowhere, if there is none.
@@ -94,7 +93,7 @@ fn size_for(size: usize, used: usize, need: usize) -> usize {
 ///
 /// # Safety
 /// As [`move_to`].
-pub unsafe fn grow(
+pub(crate) unsafe fn grow(
     stack: &mut GoStack,
     cache: &mut StackCache,
     table: &Table,
@@ -122,7 +121,7 @@ pub unsafe fn grow(
 ///
 /// # Safety
 /// As [`move_to`].
-pub unsafe fn shrink(
+pub(crate) unsafe fn shrink(
     stack: &mut GoStack,
     cache: &mut StackCache,
     table: &Table,
@@ -160,7 +159,7 @@ unsafe fn used(stack: &GoStack, innermost: Innermost) -> usize {
 /// # Safety
 /// The stack is not running; `innermost` says where its mapped code stands, and that state and the records are live and
 /// true; the frames below hold no pointer into the segment but those their maps name; `size` holds what is in use.
-pub unsafe fn move_to(
+pub(crate) unsafe fn move_to(
     stack: &mut GoStack,
     cache: &mut StackCache,
     table: &Table,

@@ -18,10 +18,10 @@ mod section;
 mod segment;
 mod slab;
 pub(crate) mod stackmap;
-pub mod state;
+pub(crate) mod state;
 mod stats;
 pub mod table;
-pub mod walk;
+pub(crate) mod walk;
 
 pub use error::StackError;
 pub use pool::{StackCache, release_idle};

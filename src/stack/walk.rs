@@ -17,7 +17,6 @@ use super::table::{CallSite, Function, Table};
 
 /// Why a stack cannot be walked. A stack whose walk fails cannot be moved, and that is fatal.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum WalkError {
     /// A return address that no call site registered.
     #[error("return address {pc:#x} ({place}) at stack pointer {sp:#x} is no registered call of a mapped function")]

@@ -43,10 +43,12 @@ pub enum Status {
 
 /// The scheduler's part of a task; the layers below only carry it.
 pub(crate) struct Role {
-    /// Runs the task's closure; null for a mapped task.
+    /// Runs the task's closure; none for a mapped task.
     pub(crate) run: Option<unsafe fn(*mut G)>,
     /// Takes the results of a mapped task, at the given address, while its stack still exists.
     pub(crate) finish: unsafe fn(*mut G, *const u64),
+    /// Drops the closure of a task that will not start.
+    pub(crate) cancel: unsafe fn(*mut G),
     /// Drops what the task's memory holds and frees it, `G` included.
     pub(crate) free: unsafe fn(*mut G),
 }

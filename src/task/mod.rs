@@ -2,7 +2,7 @@
 
 pub(crate) mod abi;
 pub mod bridge;
-pub mod g;
+pub(crate) mod g;
 pub(crate) mod report;
 pub(crate) mod thread;
 
