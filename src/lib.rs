@@ -1,4 +1,17 @@
-//! Goroutine stacks for Rust.
+//! Goroutine stacks for Rust: green threads that start on 2 KB and grow by copying.
+//!
+//! - [`sched`]: a scheduler for the tasks of one thread: spawn, yield, park, join.
+//! - [`mapped_asm!`], [`mapped!`], [`mapped_export!`]: functions in assembly whose frames can be moved, and the bridges between
+//!   them and Rust.
+//! - [`stack`]: where stacks come from and how they grow; counters, debug modes, big stacks for other coroutine libraries.
+//! - [`signal`]: why no signal handler ever runs on a small stack.
+//!
+//! Mapped functions start on a *go segment* of 2 KB, which doubles by moving. Rust closures run on *big stacks* that are
+//! reserved at full size and committed when touched.
+//!
+//! **Thread-locals.** Tasks of a thread share its thread-locals. What a library keeps there in stack discipline across a call
+//! that switches (`scoped_tls`, enter guards of other runtimes) is seen, and may be undone, by other tasks. No stackful
+//! library with a safe `spawn` can prevent that.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
 compile_error!(
@@ -14,3 +27,8 @@ pub mod sched;
 pub mod signal;
 pub mod stack;
 pub mod task;
+
+/// The README's program is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
