@@ -1,5 +1,6 @@
 //! What each OS thread needs before it can run mapped code: its `M`, a `g` to lend, an alternate signal stack.
 
+use super::bridge;
 use super::g::{G, M};
 use crate::signal::{self, AltStack};
 use crate::stack::layout::MAX_STACK;
@@ -19,6 +20,8 @@ pub(crate) struct Thread {
 
 impl Thread {
     fn new() -> Rc<Thread> {
+        // Every way into mapped code comes by here once: a table that is refused must not run at all.
+        bridge::program_table();
         signal::prepare_process();
         // Threads that glibc has started since may have brought handlers of its own.
         signal::rescan();
