@@ -277,21 +277,24 @@ macro_rules! __mapped_result {
 macro_rules! mapped_export {
     ($(fn $symbol:literal($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => { $(
         const _: () = {
-            type Args = ($($ty,)*);
-            type Results = $crate::__mapped_result!($($ret)?);
+            // Named, because `global_asm!` stands at the top level, where nothing in this block can be named by a path.
+            #[unsafe(export_name = concat!($symbol, "$rust"))]
             unsafe extern "C" fn shim(frame: *mut u64) -> usize {
+                type Args = ($($ty,)*);
+                type Results = $crate::__mapped_result!($($ret)?);
+                // Outside the `unsafe` block, which is not the body's.
+                let body = |($($arg,)*): Args| -> Results { $body };
                 // SAFETY: only the wrapper below calls this, with a frame of this signature.
-                unsafe { $crate::task::bridge::from_mapped::<Args, Results>(frame, |($($arg,)*)| $body) }
+                unsafe { $crate::task::bridge::from_mapped::<Args, Results>(frame, body) }
             }
-            $crate::mapped_asm!(
-                concat!(
-                    "FILE \"", file!(), "\"\n.set LINE, ", line!(), "\n",
-                    "TO_RUST ", $symbol, ", {args}, {shim}\n"
-                );
-                args = const $crate::task::bridge::frame_bytes::<Args, Results>(),
-                shim = sym shim
-            );
         };
+        $crate::mapped_asm!(
+            concat!(
+                "FILE \"", file!(), "\"\n.set LINE, ", line!(), "\n",
+                "TO_RUST ", $symbol, ", {args}, ", $symbol, "$rust\n"
+            );
+            args = const $crate::task::bridge::frame_bytes::<($($ty,)*), $crate::__mapped_result!($($ret)?)>()
+        );
     )* };
 }
 
