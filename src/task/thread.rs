@@ -6,6 +6,7 @@ use crate::signal::{self, AltStack};
 use crate::stack::layout::MAX_STACK;
 use crate::stack::report;
 use std::cell::{OnceCell, UnsafeCell};
+use std::mem::ManuallyDrop;
 use std::ptr;
 use std::rc::Rc;
 
@@ -58,18 +59,18 @@ impl Drop for Thread {
 
 thread_local! {
     static THREAD: OnceCell<Rc<Thread>> = const { OnceCell::new() };
+    /// What stands in for it when it is gone. Without a destructor, so it is there to the end.
+    static LATE: OnceCell<ManuallyDrop<Rc<Thread>>> = const { OnceCell::new() };
 }
 
 /// The calling thread's part.
 ///
 /// In the destructor of another thread-local, when this thread's own part may be gone already, a new one is made and kept
-/// for good: rare, and a leak is better than a failing destructor.
+/// for good, one per thread: rare, and a leak is better than a failing destructor.
 pub(crate) fn current() -> Rc<Thread> {
-    THREAD.try_with(|t| t.get_or_init(Thread::new).clone()).unwrap_or_else(|_| {
-        let thread = Thread::new();
-        std::mem::forget(thread.clone());
-        thread
-    })
+    THREAD
+        .try_with(|t| t.get_or_init(Thread::new).clone())
+        .unwrap_or_else(|_| LATE.with(|late| (**late.get_or_init(|| ManuallyDrop::new(Thread::new()))).clone()))
 }
 
 /// The `g` that the calling thread lends to calls of mapped code outside any task. It lives as long as the thread.
