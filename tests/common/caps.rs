@@ -20,6 +20,11 @@ pub fn depth(wanted: usize) -> usize {
     capped("depth", wanted, cap)
 }
 
+/// As [`depth`], for a test that descends some hundred times.
+pub fn often(wanted: usize) -> usize {
+    capped("repeated depth", wanted, if debug::modes().move_always { 150 } else { 40_000 })
+}
+
 /// Tasks to have at once. A fenced segment takes two mappings, of which the kernel allows 65,530 by default.
 pub fn tasks(wanted: usize) -> usize {
     let modes = debug::modes();
