@@ -11,7 +11,8 @@
 FILE "asm/start.s"
 
 # EXIT: the task has ended; %rdi = g. Its stack is left for good. (%rbp is given to the record for the sake of traces,
-# as in GOSAVE; the pc in it is this function's, which ends them.)
+# as in GOSAVE; the pc in it is this function's, which ends them.) The g may be freed, and the record with it, so this is
+# not for morestack_resume, whose traces go by the record.
 .macro EXIT resumed
     movq %rsp, G_sched_sp(%rdi)
     movq %rbp, G_sched_bp(%rdi)
@@ -20,7 +21,9 @@ FILE "asm/start.s"
     leaq G_sched(%rdi), %rbp
     ON_SYSTEM_STACK %rdi
     call morestack_exit             # (g) -> the next g, or 0
-    jmp morestack_resume
+    testq %rax, %rax
+    jz morestack_run_return
+    jmp morestack_gogo
 .endm
 
 # morestack_mapped_start: gogo's target for a fresh mapped task; %rdx = the function's entry, 0(%rsp) = its arguments.
