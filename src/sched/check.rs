@@ -4,8 +4,8 @@ use super::queue;
 use crate::stack::debug;
 use crate::stack::grow::{self, Innermost};
 use crate::stack::layout::{GUARD_MOVE, GUARD_PREEMPT};
-use crate::task::bridge;
 use crate::task::g::G;
+use crate::task::report;
 use std::sync::atomic::Ordering;
 
 /// Decides what the failed check of the function at `g.sched.pc` meant. Returns the task to run: this one, or the next if
@@ -14,12 +14,12 @@ use std::sync::atomic::Ordering;
 unsafe extern "C" fn morestack_newstack(g: *mut G) -> *mut G {
     // SAFETY: assembly passes the current g, which it has just saved at a restart point.
     unsafe {
-        let table = bridge::program_table();
+        let table = report::program_table();
         let stack = &mut (*g).stack;
         let Some(function) = table.find_function(stack.sched.pc).filter(|f| f.restart == stack.sched.pc) else {
             crate::stack::report::fatal(format_args!(
                 "{} called morestack from {:#x}, which is no mapped function: only TEXT's prologue may",
-                crate::task::report::Label(g),
+                report::Label(g),
                 stack.sched.pc
             ));
         };
@@ -30,12 +30,12 @@ unsafe extern "C" fn morestack_newstack(g: *mut G) -> *mut G {
         let m = &mut *(*g).m;
         if !fits {
             if let Err(error) = grow::grow(stack, &mut m.cache, table, Innermost::Sched, need) {
-                bridge::cannot_grow(g, Innermost::Sched, &error);
+                report::cannot_grow(&*g, Innermost::Sched, &error);
             }
         } else if poison == GUARD_MOVE {
             let size = stack.size();
             if let Err(error) = grow::move_to(stack, &mut m.cache, table, Innermost::Sched, size) {
-                bridge::cannot_grow(g, Innermost::Sched, &error);
+                report::cannot_grow(&*g, Innermost::Sched, &error);
             }
         }
         // Under a debug mode the guard is poisoned for good, so a restart would end here again: the function goes on behind

@@ -7,19 +7,6 @@ use std::panic;
 use std::rc::Rc;
 use std::thread::Result;
 
-/// Gives up a reference to a task; the last one frees it.
-pub(super) unsafe fn release(g: *mut G) {
-    // SAFETY: the caller owns a reference, so g is live.
-    unsafe {
-        let refs = (*g).refs.get() - 1;
-        (*g).refs.set(refs);
-        if refs == 0 {
-            let role = (*g).role.expect("a task has a role");
-            (role.free)(g);
-        }
-    }
-}
-
 /// A task, to be unparked or asked for its name. Clones name the same task.
 pub struct Task {
     inner: Rc<Inner>,
@@ -30,7 +17,7 @@ impl Task {
     /// A handle to a live task of the scheduler.
     pub(super) unsafe fn new(inner: Rc<Inner>, g: *mut G) -> Task {
         // SAFETY: the caller's g is live.
-        unsafe { (*g).refs.set((*g).refs.get() + 1) };
+        unsafe { G::retain(g) };
         Task { inner, g }
     }
 
@@ -73,7 +60,7 @@ impl Clone for Task {
 impl Drop for Task {
     fn drop(&mut self) {
         // SAFETY: the handle's own reference.
-        unsafe { release(self.g) };
+        unsafe { G::release(self.g) };
     }
 }
 
@@ -150,6 +137,6 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         // SAFETY: the handle's own reference, given up once. If the task is alive it must not find its joiner gone: one that
         // waits in `join` holds the handle.
-        unsafe { release(self.g) };
+        unsafe { G::release(self.g) };
     }
 }

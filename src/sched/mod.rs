@@ -8,10 +8,11 @@
 mod check;
 mod handle;
 mod queue;
+mod scheduler;
 mod spawn;
 
 pub use handle::{JoinHandle, Task};
-pub use queue::{Idle, Scheduler};
+pub use scheduler::{Idle, Scheduler};
 pub use spawn::Builder;
 
 use crate::arch;

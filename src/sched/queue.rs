@@ -1,11 +1,8 @@
 //! The run queue, and what happens on the system stack when a task yields, parks or ends.
 
-use super::handle;
-use super::spawn::Builder;
 use crate::arch;
 use crate::stack::big::BigStack;
 use crate::stack::grow::{self, GrowError, Innermost};
-use crate::task::bridge;
 use crate::task::g::{G, Status};
 use crate::task::report;
 use crate::task::thread::{self, Thread};
@@ -18,24 +15,6 @@ use std::rc::Rc;
 /// switches at most, and a million parked tasks are through after a few seconds of switching.
 const SHRINK_BATCH: usize = 16;
 const SHRINK_EVERY: u32 = 1024;
-
-/// What [`Scheduler::run`] leaves behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Idle {
-    /// Every task has ended.
-    Finished,
-    /// So many tasks are parked, and nothing is ready.
-    Parked(usize),
-}
-
-/// A scheduler of tasks on the calling thread.
-///
-/// Tasks run inside [`run`](Scheduler::run) and [`JoinHandle::join`](super::JoinHandle::join), on this thread only; so their
-/// closures need not be `Send`. Dropping it drops the tasks that have not started, and joining one of them gives an error; a
-/// parked task stays as it is for ever, and what its stack owns is leaked.
-pub struct Scheduler {
-    pub(super) inner: Rc<Inner>,
-}
 
 /// The scheduler's state, shared with its tasks' handles. Only its own thread touches it, and never across a switch.
 pub(super) struct Inner {
@@ -52,17 +31,9 @@ pub(super) struct Inner {
     hand: Cell<usize>,
 }
 
-impl Default for Scheduler {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Scheduler {
-    /// A scheduler for the calling thread.
-    pub fn new() -> Scheduler {
-        report::register();
-        let inner = Inner {
+impl Inner {
+    pub(super) fn new() -> Inner {
+        Inner {
             thread: thread::current(),
             ready: UnsafeCell::default(),
             live: UnsafeCell::default(),
@@ -70,35 +41,15 @@ impl Scheduler {
             next_id: Cell::new(1),
             parks: Cell::new(0),
             hand: Cell::new(0),
-        };
-        Scheduler { inner: Rc::new(inner) }
-    }
-
-    /// A task in the making: name, stack sizes.
-    pub fn builder(&self) -> Builder<'_> {
-        Builder::new(self)
-    }
-
-    /// Runs tasks until none is ready.
-    pub fn run(&self) -> Idle {
-        self.inner.run_until(|| false);
-        // SAFETY: no task runs, and the borrow ends here.
-        match unsafe { (*self.inner.live.get()).len() } {
-            0 => Idle::Finished,
-            parked => Idle::Parked(parked),
         }
     }
 
-    /// Halves the go segments of parked tasks that use less than a quarter, until none does. Segments halved.
-    ///
-    /// The scheduler does the same bit by bit while it runs; this is for a quiet moment, or a test.
-    pub fn shrink_parked(&self) -> usize {
-        // SAFETY: no task of this scheduler runs here, so each live one stands in its sched.
-        unsafe { (0..(*self.inner.live.get()).len()).filter(|&i| self.inner.shrink(i)).count() }
+    /// Tasks that have not ended.
+    pub(super) fn live_count(&self) -> usize {
+        // SAFETY: one thread, and the borrow ends here.
+        unsafe { (*self.live.get()).len() }
     }
-}
 
-impl Inner {
     /// The queue, for one expression.
     #[inline]
     #[allow(clippy::mut_from_ref)]
@@ -142,7 +93,7 @@ impl Inner {
                 start(g);
                 arch::morestack_run(g, self.thread.m());
                 while let Some(g) = (*self.dead.get()).pop() {
-                    handle::release(g);
+                    G::release(g);
                 }
             }
         }
@@ -187,19 +138,17 @@ impl Inner {
         if !parks.is_multiple_of(SHRINK_EVERY) {
             return;
         }
-        // SAFETY: on the system stack, where no task of this scheduler runs.
-        let live = unsafe { (*self.live.get()).len() };
+        let live = self.live_count();
         for _ in 0..SHRINK_BATCH.min(live) {
             let hand = self.hand.get() % live;
             self.hand.set(hand + 1);
-            // SAFETY: as above.
-            unsafe { self.shrink(hand) };
+            self.shrink(hand);
         }
     }
 
     /// Shrinks the segment of one task if it is parked and uses little of it. Whether it was.
-    unsafe fn shrink(&self, index: usize) -> bool {
-        // SAFETY: the caller says that no task runs, so a parked one stands in its sched, and its records are live.
+    pub(super) fn shrink(&self, index: usize) -> bool {
+        // SAFETY: one thread, and a parked task does not run: it stands in its sched, and its records are live.
         unsafe {
             let g = (&(*self.live.get()))[index];
             if (*g).status.get() != Status::Parked {
@@ -207,30 +156,28 @@ impl Inner {
             }
             let stack = &mut (*g).stack;
             let innermost = if stack.contains(stack.sched.sp) { Innermost::Sched } else { Innermost::Crossing };
-            match grow::shrink(stack, &mut (*self.thread.m()).cache, bridge::program_table(), innermost) {
+            match grow::shrink(stack, &mut (*self.thread.m()).cache, report::program_table(), innermost) {
                 Ok(shrunk) => shrunk,
                 // No memory for a smaller stack: it keeps the one it has.
                 Err(GrowError::Memory(_)) => false,
-                Err(error) => bridge::cannot_grow(g, innermost, &error),
+                Err(error) => report::cannot_grow(&*g, innermost, &error),
             }
         }
     }
-}
 
-impl Drop for Scheduler {
-    fn drop(&mut self) {
-        let inner = &*self.inner;
+    /// Drops the tasks that have not started.
+    pub(super) fn cancel_fresh(&self) {
         // SAFETY: one thread, and no borrow of the lists is held while a closure is dropped, which may spawn, or unpark.
         unsafe {
             let is_fresh = |&&g: &&*mut G| !(*g).started.get();
-            while let Some(&g) = (&*inner.live.get()).iter().find(is_fresh) {
-                inner.queue().retain(|&other| other != g);
-                inner.remove(g);
+            while let Some(&g) = (&*self.live.get()).iter().find(is_fresh) {
+                self.queue().retain(|&other| other != g);
+                self.remove(g);
                 free_stacks(g);
                 (*g).panic = Some(Box::new("the scheduler was dropped before the task had started"));
                 ((*g).role.expect("a task has a role").cancel)(g);
-                inner.ended(g);
-                handle::release(g);
+                self.ended(g);
+                G::release(g);
             }
         }
     }
@@ -309,7 +256,7 @@ unsafe extern "C" fn morestack_exit(g: *mut G) -> *mut G {
             (*inner.dead.get()).push(g);
             return ptr::null_mut();
         }
-        handle::release(g);
+        G::release(g);
         inner.next()
     }
 }
@@ -324,7 +271,7 @@ unsafe fn take_lent(g: *mut G) -> Option<BigStack> {
 }
 
 /// Gives back all stacks of a task that will not run again.
-pub(super) unsafe fn free_stacks(g: *mut G) {
+unsafe fn free_stacks(g: *mut G) {
     // SAFETY: the caller says so; m is this thread's.
     unsafe {
         (*g).stack.to_rust = ptr::null_mut();

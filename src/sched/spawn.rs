@@ -4,7 +4,7 @@
 //! in the `G`.
 
 use super::handle::JoinHandle;
-use super::queue::Scheduler;
+use super::scheduler::Scheduler;
 use crate::arch;
 use crate::stack::StackError;
 use crate::stack::big::BigStack;
@@ -48,10 +48,6 @@ pub struct Builder<'s> {
 }
 
 impl<'s> Builder<'s> {
-    pub(super) fn new(scheduler: &'s Scheduler) -> Builder<'s> {
-        Builder { scheduler, name: None, stack_size: None, max_stack: MAX_STACK }
-    }
-
     /// Names the task, for reports.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into().into_boxed_str());
@@ -141,6 +137,11 @@ impl<'s> Builder<'s> {
 }
 
 impl Scheduler {
+    /// A task in the making: name, stack sizes.
+    pub fn builder(&self) -> Builder<'_> {
+        Builder { scheduler: self, name: None, stack_size: None, max_stack: MAX_STACK }
+    }
+
     /// Spawns a Rust closure, see [`Builder::spawn`].
     ///
     /// # Panics

@@ -25,8 +25,12 @@ pub const STACK_BIG: usize = 4096;
 /// walk, and they make `hi` an address that no pointer one past the end of an array can have.
 pub const STACK_TOP: usize = 16;
 
-/// Largest segment that comes from the pools; larger ones come from the OS one by one.
+/// Largest segment that comes from slabs, by way of lists per thread. Larger ones come from blocks in the same arenas, and
+/// from 256 KB on from the OS one by one.
 pub const POOL_MAX: usize = 32 * 1024;
+
+/// Sizes that come from slabs: `STACK_MIN << i`.
+pub(super) const POOL_CLASSES: usize = (POOL_MAX / STACK_MIN).trailing_zeros() as usize + 1;
 
 /// Largest segment a task may grow to unless its builder says otherwise.
 pub const MAX_STACK: usize = 1 << 30;

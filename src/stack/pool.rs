@@ -13,9 +13,9 @@ use std::sync::Mutex;
 
 use super::blocks::{RUN_MAX, UNIT};
 use super::debug;
-use super::layout::{POOL_MAX, STACK_MIN};
+use super::layout::{POOL_CLASSES, POOL_MAX, STACK_MIN};
 use super::segment::{SEGMENT_MAX, Segment};
-use super::slab::{CLASSES, Slabs, class_size};
+use super::slab::{Slabs, class_size};
 use super::stats::{COUNTERS, size_index};
 use super::{StackError, fenced, large, locked, os};
 
@@ -51,7 +51,7 @@ struct List {
 /// # Ok::<(), morestack::stack::StackError>(())
 /// ```
 pub struct StackCache {
-    lists: [List; CLASSES],
+    lists: [List; POOL_CLASSES],
 }
 
 impl Default for StackCache {
@@ -64,7 +64,7 @@ impl StackCache {
     /// An empty cache.
     #[must_use]
     pub const fn new() -> StackCache {
-        StackCache { lists: [const { List { count: 0, free: [0; LIST_MAX], allocs: 0, frees: 0 } }; CLASSES] }
+        StackCache { lists: [const { List { count: 0, free: [0; LIST_MAX], allocs: 0, frees: 0 } }; POOL_CLASSES] }
     }
 
     /// A segment of `size` bytes. Its contents are arbitrary.
@@ -151,7 +151,7 @@ impl StackCache {
 
     /// Gives all free segments to the global pool and publishes the counters.
     pub fn flush(&mut self) {
-        for class in 0..CLASSES {
+        for class in 0..POOL_CLASSES {
             self.spill(class, 0);
         }
     }

@@ -1,8 +1,9 @@
 //! Reads the function table's link sections: the binary form of `asm/macros.s`'s `END` and `CALL`.
 
 use super::stackmap::StackMap;
-use super::table::{CallSite, Function};
+use super::table::{CallSite, Function, Table, TableError};
 use std::ffi::CStr;
+use std::sync::OnceLock;
 
 /// An address stored as the distance from the word itself, which needs no relocation at load time. 0 stands for none.
 #[repr(transparent)]
@@ -75,7 +76,7 @@ unsafe fn entries<T>(start: *const T, stop: *const T) -> &'static [T] {
 }
 
 /// All functions and calls that this program's assembly files have registered.
-pub(super) fn read() -> (Vec<Function>, Vec<CallSite>) {
+fn read() -> (Vec<Function>, Vec<CallSite>) {
     // SAFETY: only FUNCTAB and CALL_SITE write into these sections, with the layout of the two structs, and the crate's own
     // assembly registers some, so both exist.
     let (functions, calls) = unsafe {
@@ -96,4 +97,22 @@ pub(super) fn read() -> (Vec<Function>, Vec<CallSite>) {
     });
     let calls = calls.iter().map(|c| CallSite { pc: c.pc.address(), callee: c.callee.get(), map: c.map, line: c.line });
     (functions.collect(), calls.collect())
+}
+
+impl Table {
+    /// The table of this program's link sections.
+    ///
+    /// Built on first use; later calls cost one load.
+    ///
+    /// # Errors
+    /// What [`Table::build`] refuses.
+    pub fn of_program() -> Result<&'static Table, &'static TableError> {
+        static TABLE: OnceLock<Result<Table, TableError>> = OnceLock::new();
+        TABLE
+            .get_or_init(|| {
+                let (functions, calls) = read();
+                Table::build(functions, calls)
+            })
+            .as_ref()
+    }
 }

@@ -6,12 +6,9 @@
 
 use super::StackError;
 use super::blocks::{Blocks, UNIT};
-use super::layout::{POOL_MAX, STACK_MIN};
+use super::layout::{POOL_CLASSES, STACK_MIN};
 use super::ring::Lists;
 use super::stats::COUNTERS;
-
-/// Sizes of small segments.
-pub(super) const CLASSES: usize = (POOL_MAX / STACK_MIN).trailing_zeros() as usize + 1;
 
 const _: () = assert!(UNIT / STACK_MIN <= 32, "a slab's segments fit a word of bits");
 
@@ -42,7 +39,7 @@ pub(super) struct Slabs {
     /// By number of unit.
     slabs: Vec<Slab>,
     /// Slabs with free segments, by class.
-    partial: Lists<CLASSES>,
+    partial: Lists<POOL_CLASSES>,
 }
 
 impl Slabs {

@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::layout::STACK_MIN;
+use super::layout::{POOL_CLASSES, STACK_MIN};
 use super::segment::SEGMENT_MAX;
 
 /// Number of segment sizes; size `i` is `STACK_MIN << i`.
@@ -125,7 +125,7 @@ impl Stats {
     /// Small segments that a thread's own list served.
     #[must_use]
     pub fn cache_hits(&self) -> u64 {
-        let small: u64 = self.allocs[..super::slab::CLASSES].iter().sum();
+        let small: u64 = self.allocs[..POOL_CLASSES].iter().sum();
         small.saturating_sub(self.refills)
     }
 }

@@ -7,7 +7,6 @@
 use super::layout::STACK_NOSPLIT;
 use super::stackmap::StackMap;
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
 /// Flags of a mapped function, with the values of Go's `textflag.h`.
 pub mod flags {
@@ -251,22 +250,6 @@ impl Table {
         }
         Chains::new(&table).check()?;
         Ok(table)
-    }
-
-    /// The table of this program's link sections.
-    ///
-    /// Built on first use; later calls cost one load.
-    ///
-    /// # Errors
-    /// What [`Table::build`] refuses.
-    pub fn of_program() -> Result<&'static Table, &'static TableError> {
-        static TABLE: OnceLock<Result<Table, TableError>> = OnceLock::new();
-        TABLE
-            .get_or_init(|| {
-                let (functions, calls) = super::section::read();
-                Table::build(functions, calls)
-            })
-            .as_ref()
     }
 
     /// All functions, by address.

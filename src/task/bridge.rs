@@ -12,7 +12,7 @@ use super::abi::{AbiArgs, AbiResults, CallFrame};
 use super::g::G;
 use super::{report, thread};
 use crate::arch;
-use crate::stack::grow::{self, GrowError, Innermost};
+use crate::stack::grow::{self, Innermost};
 use crate::stack::table::Table;
 use std::marker::PhantomData;
 use std::panic::{self, AssertUnwindSafe};
@@ -119,10 +119,10 @@ unsafe fn make_room(g: *mut G, need: usize) {
         let (g, need) = unsafe { *arg.cast::<(*mut G, usize)>() };
         // SAFETY: g is the current one; Rust runs, so its mapped code stands at the innermost crossing.
         unsafe {
-            let table = program_table();
+            let table = report::program_table();
             let m = &mut *(*g).m;
             if let Err(error) = grow::grow(&mut (*g).stack, &mut m.cache, table, Innermost::Crossing, need) {
-                cannot_grow(g, Innermost::Crossing, &error);
+                report::cannot_grow(&*g, Innermost::Crossing, &error);
             }
         }
     }
@@ -131,21 +131,6 @@ unsafe fn make_room(g: *mut G, need: usize) {
     // SAFETY: a task's Rust code runs on a big stack, from which the system stack can be entered; a borrowed g's Rust code
     // is on the thread's own stack already.
     unsafe { if (*g).is_borrowed() { on_system_stack(arg) } else { arch::morestack_systemstack(on_system_stack, arg) } }
-}
-
-/// The function table; a contradictory one ends the process, because no frame could be trusted.
-pub(crate) fn program_table() -> &'static Table {
-    match Table::of_program() {
-        Ok(table) => table,
-        Err(error) => crate::stack::report::fatal(format_args!("the table of mapped functions is refused: {error}")),
-    }
-}
-
-/// Ends the process with a report.
-#[cold]
-pub(crate) unsafe fn cannot_grow(g: *mut G, innermost: Innermost, error: &GrowError) -> ! {
-    // SAFETY: the caller's g is live.
-    report::cannot_grow(unsafe { &*g }, innermost, error)
 }
 
 /// The system-stack half of lending: fetches a big stack for a mapped task that calls Rust. Called by asm/call_rust.s.

@@ -118,6 +118,24 @@ impl G {
         }
     }
 
+    /// Adds a reference to a task.
+    pub(crate) unsafe fn retain(g: *mut G) {
+        // SAFETY: the caller's g is live.
+        unsafe { (*g).refs.set((*g).refs.get() + 1) };
+    }
+
+    /// Gives up a reference to a task; the last one frees it.
+    pub(crate) unsafe fn release(g: *mut G) {
+        // SAFETY: the caller owns a reference, so g is live.
+        unsafe {
+            let refs = (*g).refs.get() - 1;
+            (*g).refs.set(refs);
+            if refs == 0 {
+                ((*g).role.expect("a task has a role").free)(g);
+            }
+        }
+    }
+
     /// Whether it is lent to a thread for calls outside any task.
     pub(crate) fn is_borrowed(&self) -> bool {
         self.id == 0

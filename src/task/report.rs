@@ -67,6 +67,14 @@ pub(crate) fn cannot_grow(g: &G, innermost: Innermost, error: &GrowError) -> ! {
     ))
 }
 
+/// The function table; a contradictory one ends the process, because no frame could be trusted.
+pub(crate) fn program_table() -> &'static Table {
+    match Table::of_program() {
+        Ok(table) => table,
+        Err(error) => report::fatal(format_args!("the table of mapped functions is refused: {error}")),
+    }
+}
+
 /// Tells the reports of the layers below which task they speak of.
 pub(crate) fn register() {
     report::set_task_describer(|out| {

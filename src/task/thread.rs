@@ -1,7 +1,7 @@
 //! What each OS thread needs before it can run mapped code: its `M`, a `g` to lend, an alternate signal stack.
 
-use super::bridge;
 use super::g::{G, M};
+use super::report::program_table;
 use crate::signal::{self, AltStack};
 use crate::stack::layout::MAX_STACK;
 use crate::stack::report;
@@ -22,7 +22,7 @@ pub(crate) struct Thread {
 impl Thread {
     fn new() -> Rc<Thread> {
         // Every way into mapped code comes by here once: a table that is refused must not run at all.
-        bridge::program_table();
+        program_table();
         signal::prepare_process();
         // Threads that glibc has started since may have brought handlers of its own.
         signal::rescan();
