@@ -231,7 +231,7 @@ impl Table {
         let mut table = Table { functions, sites: Vec::with_capacity(calls.len()) };
         for call in calls {
             // A return address belongs to the call before it, which may be a function's last instruction.
-            let Some(function) = table.index_of(call.pc - 1) else {
+            let Some(function) = table.index_of(call.pc.wrapping_sub(1)) else {
                 return Err(TableError::StrayCall { pc: call.pc, line: call.line });
             };
             let f = &table.functions[function];
