@@ -15,11 +15,12 @@ use super::walk::{Frame, Place, Walk, WalkError};
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 
-/// Why a segment could not be moved. The stack is as it was, except after [`GrowError::Walk`], which is fatal.
+/// Why a segment could not be moved. The stack is as it was, except after [`GrowError::Walk`]: then it has moved, with its
+/// chain of frames as far as that can be followed, and is good for nothing but a report.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GrowError {
     /// The task's limit is reached.
-    #[error("needs a stack of {size} bytes, its limit is {max}; raise it with Builder::max_stack")]
+    #[error("it needs a stack of {size} bytes, its limit is {max}; raise it with Builder::max_stack")]
     Limit {
         /// Bytes wanted.
         size: usize,
@@ -30,7 +31,7 @@ pub(crate) enum GrowError {
     #[error(transparent)]
     Memory(#[from] StackError),
     /// A frame could not be understood.
-    #[error("its stack cannot be moved: {0}")]
+    #[error("it cannot be moved: {0}")]
     Walk(#[from] WalkError),
 }
 
@@ -183,7 +184,7 @@ pub(crate) unsafe fn move_to(
     let delta = new.hi().wrapping_sub(range.1);
     // SAFETY: relocate has put the used part at the top of the new segment, which is `delta` away; the rest is as the
     // caller says.
-    let frames = unsafe { adjust(stack, table, innermost, delta)? };
+    let (frames, adjusted) = unsafe { adjust(stack, table, innermost, delta) };
     let moved = Move {
         old: (range.0, range.1 - range.0),
         new: (new.lo(), new.size()),
@@ -192,6 +193,7 @@ pub(crate) unsafe fn move_to(
         time: begin.map_or(Duration::ZERO, |b| b.elapsed()),
     };
     stack.set_segment(new);
+    adjusted?;
     let counter = if moved.new.1 < moved.old.1 { &COUNTERS.shrinks } else { &COUNTERS.moves };
     counter.add(1);
     COUNTERS.frames_adjusted.add(frames);
@@ -201,16 +203,24 @@ pub(crate) unsafe fn move_to(
     Ok(())
 }
 
-/// Rewrites what points into the old segment `[stack.lo, stack.hi)`, whose contents stand `delta` further. Frames seen.
-unsafe fn adjust(stack: &mut GoStack, table: &Table, innermost: Innermost, delta: usize) -> Result<usize, WalkError> {
+/// Rewrites what points into the old segment `[stack.lo, stack.hi)`, whose contents stand `delta` further. Frames seen, and
+/// the first that could not be understood: the chain of frames is rewritten beyond it, because a report of the failure walks
+/// it where it is now, the old segment being gone.
+unsafe fn adjust(
+    stack: &mut GoStack,
+    table: &Table,
+    innermost: Innermost,
+    delta: usize,
+) -> (usize, Result<(), WalkError>) {
     let old = Old { lo: stack.lo, size: stack.size(), delta };
-    let mut frames = 0;
+    let (mut frames, mut adjusted) = (0, Ok(()));
     // SAFETY: the caller says so; a frame's words change only after the walk has read them.
     for frame in unsafe { Walk::new(table, stack, innermost == Innermost::Sched, delta) } {
-        let frame = frame?;
         frames += 1;
         // SAFETY: the frame's words are in the used part, which is at `delta` now.
-        unsafe { old.adjust_frame(&frame)? };
+        if let Err(error) = frame.and_then(|frame| unsafe { old.adjust_frame(&frame) }) {
+            adjusted = adjusted.and(Err(error));
+        }
     }
     let mut record = stack.to_rust;
     while !record.is_null() {
@@ -226,7 +236,7 @@ unsafe fn adjust(stack: &mut GoStack, table: &Table, innermost: Innermost, delta
         s.bp = old.moved(s.bp);
         s.ctxt = old.moved(s.ctxt);
     }
-    Ok(frames)
+    (frames, adjusted)
 }
 
 /// The old segment and the way to the new one.
@@ -254,7 +264,7 @@ impl Old {
         unsafe { *word = self.moved(*word) };
     }
 
-    /// Adjusts the saved frame pointer and the words that the frame's maps name.
+    /// Adjusts the saved frame pointer, which it does in any case, and the words that the frame's maps name.
     ///
     /// # Safety
     /// The frame is one of the stack that is being moved.

@@ -59,7 +59,7 @@ impl fmt::Display for Trace<'_> {
 /// Ends the process: the stack of `g` cannot grow.
 pub(crate) fn cannot_grow(g: &G, innermost: Innermost, error: &GrowError) -> ! {
     report::fatal(format_args!(
-        "the stack of {} cannot grow: it {error}; it has {} bytes at {:#x}; innermost and outermost frames:{}",
+        "the stack of {} cannot grow: {error}; it has {} bytes at {:#x}; innermost and outermost frames:{}",
         Label(g),
         g.stack.size(),
         g.stack.lo,
