@@ -102,13 +102,22 @@ impl<T> JoinHandle<T> {
             // SAFETY: the current g is live; so is the task's.
             Some(me) if unsafe { (*me).sched == (*self.g).sched } => {
                 assert!(me != self.g, "a task cannot join itself: it would wait for ever");
+                let mut unparked = false;
                 while !self.is_finished() {
                     // SAFETY: as above; one handle, so one joiner.
                     unsafe { (*self.g).joiner.set(me) };
                     park();
+                    unparked |= !self.is_finished();
+                }
+                // Somebody else's unpark is for a park that comes after this.
+                if unparked {
+                    // SAFETY: the current g is live.
+                    unsafe { (*me).token.set(true) };
                 }
             }
             _ => {
+                // SAFETY: this handle holds a reference.
+                unsafe { (*self.g).awaited.set(true) };
                 self.inner.run_until(|| self.is_finished());
                 // SAFETY: this handle holds a reference.
                 let label = crate::task::report::Label(self.g);

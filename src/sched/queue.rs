@@ -256,8 +256,10 @@ unsafe extern "C" fn morestack_exit(g: *mut G) -> *mut G {
             (*inner.dead.get()).push(g);
             return ptr::null_mut();
         }
+        let awaited = (*g).awaited.get();
         G::release(g);
-        inner.next()
+        // Who waits in `run_until` for this one looks again, however many others are ready.
+        if awaited { ptr::null_mut() } else { inner.next() }
     }
 }
 

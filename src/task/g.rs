@@ -83,6 +83,8 @@ pub struct G {
     pub(crate) token: Cell<bool>,
     /// Whether it has run: before, nothing stands on its stacks but arguments.
     pub(crate) started: Cell<bool>,
+    /// Whether somebody outside the scheduler's tasks waits for its end.
+    pub(crate) awaited: Cell<bool>,
     /// Its place in the scheduler's list of live tasks.
     pub(crate) index: Cell<usize>,
     /// Its handles, and the scheduler while it lives.
@@ -110,6 +112,7 @@ impl G {
             status: Cell::new(Status::Ready),
             token: Cell::new(false),
             started: Cell::new(false),
+            awaited: Cell::new(false),
             index: Cell::new(0),
             refs: Cell::new(0),
             joiner: Cell::new(ptr::null_mut()),
