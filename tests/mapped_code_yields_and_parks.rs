@@ -110,8 +110,7 @@ fn sleepers_in_rust_among_sleepers_in_mapped_code() {
     let scheduler = Scheduler::new();
     let mut counter = 0;
     let in_rust: Vec<_> = (0..30).map(|i| scheduler.spawn_mapped(rust_twice::function(), (3 * i,))).collect();
-    let in_mapped: Vec<_> =
-        (0..30).map(|_| scheduler.spawn_mapped(sleep::function(), (&raw mut counter, 2))).collect();
+    let in_mapped: Vec<_> = (0..30).map(|_| scheduler.spawn_mapped(sleep::function(), (&raw mut counter, 2))).collect();
     let in_closures: Vec<_> = (0..30)
         .map(|i| {
             scheduler.spawn(move || {
@@ -130,6 +129,9 @@ fn sleepers_in_rust_among_sleepers_in_mapped_code() {
     }
     assert_eq!(scheduler.run(), Idle::Finished);
     for (i, ((rust, mapped), closure)) in (0..).zip(in_rust.into_iter().zip(in_mapped).zip(in_closures)) {
-        assert_eq!((rust.join_or_resume(), mapped.join_or_resume(), closure.join_or_resume()), (3 * i + 1, 2, 3 * i + 2));
+        assert_eq!(
+            (rust.join_or_resume(), mapped.join_or_resume(), closure.join_or_resume()),
+            (3 * i + 1, 2, 3 * i + 2)
+        );
     }
 }
