@@ -24,6 +24,37 @@ TEXT primer.main, 0, 16, 8
     RET
 END primer.main
 
+# main again, but its callee looks at main's frame instead of adding. It has the address of the words to fill where add
+# would leave its results.
+TEXT primer.observed_main, 0, 16, 8
+    NO_ARG_POINTERS
+    NO_LOCAL_POINTERS
+    movabsq $137438953482, %rax
+    movq %rax, 0(%rsp)
+    movq FP+0(%rsp), %rax
+    movq %rax, 8(%rsp)
+    CALL primer.observe
+    RET
+END primer.observed_main
+
+# Records %rsp, %rbp, the top of the stack, and the eight words from its own return address upwards.
+TEXT primer.observe, NOSPLIT|NOFRAME, 0, 16
+    NO_ARG_POINTERS
+    movq FP+8(%rsp), %rax
+    movq %rsp, 0(%rax)
+    movq %rbp, 8(%rax)
+    GET_G %rcx
+    movq G_hi(%rcx), %rcx
+    movq %rcx, 16(%rax)
+    .set word, 0
+    .rept 8
+    movq 8*word(%rsp), %rcx
+    movq %rcx, 24+8*word(%rax)
+    .set word, word + 1
+    .endr
+    ret
+END primer.observe
+
 # How deep: calls itself n times.
 TEXT deep.count, 0, 16, 16
     NO_ARG_POINTERS

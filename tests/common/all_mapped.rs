@@ -1,0 +1,21 @@
+//! The assembly of the tests, but for the files that are wrong on purpose, in one program.
+
+use morestack::stack::layout::{STACK_GUARD, STACK_NOSPLIT};
+
+morestack::mapped_asm!(
+    ".set STACK_GUARD, {guard}; .set STACK_NOSPLIT, {nosplit}; .set SEGMENT, 16384",
+    include_str!(concat!(env!("OUT_DIR"), "/tests/asm/primer.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/tests/asm/check_boundary.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/tests/asm/several_doublings.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/tests/asm/deep_recursion.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/tests/asm/recursive_arithmetic.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/tests/asm/prologue_forms.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/tests/asm/argument_words.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/tests/asm/pointers_into_the_stack.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/tests/asm/nosplit_chains.s"));
+    guard = const STACK_GUARD, nosplit = const STACK_NOSPLIT
+);
+
+morestack::mapped_export! {
+    fn "exported.square"(x: u64) -> u64 { x * x }
+}
