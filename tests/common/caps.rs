@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use morestack::stack::debug;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Frames to descend to, where `wanted` would be right without a mode.
 ///
@@ -20,9 +21,14 @@ pub fn depth(wanted: usize) -> usize {
     capped("depth", wanted, cap)
 }
 
-/// As [`depth`], for a test that descends some hundred times.
+/// As [`depth`], for a test that descends hundreds of times. The cap is printed once.
 pub fn often(wanted: usize) -> usize {
-    capped("repeated depth", wanted, if debug::modes().move_always { 150 } else { 40_000 })
+    static PRINTED: AtomicBool = AtomicBool::new(false);
+    let cap = if debug::modes().move_always { 100 } else { 40_000 };
+    if wanted > cap && PRINTED.swap(true, Ordering::Relaxed) {
+        return cap;
+    }
+    capped("repeated depth", wanted, cap)
 }
 
 /// Tasks to have at once. A fenced segment takes two mappings, of which the kernel allows 65,530 by default.
