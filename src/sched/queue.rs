@@ -7,7 +7,7 @@ use crate::task::g::{G, Status};
 use crate::task::report;
 use crate::task::thread::{self, Thread};
 use std::cell::{Cell, UnsafeCell};
-use std::collections::VecDeque;
+use std::collections::{TryReserveError, VecDeque};
 use std::ptr;
 use std::rc::Rc;
 
@@ -58,7 +58,18 @@ impl Inner {
         unsafe { &mut *self.ready.get() }
     }
 
-    /// Takes in a fresh task, whose reference from here the caller has counted.
+    /// Makes room for one more task in the lists, so that neither taking it in nor waking any task needs memory.
+    pub(super) fn reserve(&self) -> Result<(), TryReserveError> {
+        // SAFETY: one thread, and the borrows end here.
+        unsafe {
+            let live = &mut *self.live.get();
+            let queue = self.queue();
+            live.try_reserve(1)?;
+            queue.try_reserve(live.len() + 1 - queue.len())
+        }
+    }
+
+    /// Takes in a fresh task, whose reference from here the caller has counted, and for which it has reserved.
     pub(super) fn add(&self, g: *mut G) {
         // SAFETY: one thread; g is live.
         unsafe {

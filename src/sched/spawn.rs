@@ -12,8 +12,11 @@ use crate::stack::layout::{MAX_STACK, STACK_GUARD, STACK_MIN, STACK_TOP};
 use crate::task::abi::CallFrame;
 use crate::task::g::{G, Role};
 use crate::task::{AbiArgs, AbiResults, MappedFn};
+use std::alloc::{self, Layout};
 use std::cell::UnsafeCell;
+use std::io;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
@@ -68,35 +71,48 @@ impl<'s> Builder<'s> {
         self
     }
 
-    fn g(&self) -> G {
+    fn g(&mut self) -> G {
         let inner = &self.scheduler.inner;
         let mut g = G::new(self.max_stack, inner.thread.m());
         // SAFETY: the scheduler holds its thread's part.
         g.sys = unsafe { &raw const (*inner.thread.m()).sys_sp };
         g.id = inner.next_id.replace(inner.next_id.get() + 1);
-        g.name = self.name.clone();
+        g.name = self.name.take();
         // The scheduler's reference and the handle's.
         g.refs.set(2);
         g.sched = Rc::as_ptr(inner).cast();
         g
     }
 
+    /// Memory for a task, and for its place in the lists: refused memory is an error here, as with stacks, where `Box::new`
+    /// would end the process. `stack` is the size of its stack, for the message.
+    fn place<B>(&self, stack: usize) -> Result<Box<MaybeUninit<Cell<B>>>, StackError> {
+        let refused = || StackError::OutOfMemory { size: stack, source: io::ErrorKind::OutOfMemory.into() };
+        self.scheduler.inner.reserve().map_err(|_| refused())?;
+        // SAFETY: a cell has a size, because G has; the memory is Box's kind, and may be uninitialized.
+        unsafe {
+            let memory = alloc::alloc(Layout::new::<Cell<B>>());
+            if memory.is_null() { Err(refused()) } else { Ok(Box::from_raw(memory.cast())) }
+        }
+    }
+
     /// Spawns a Rust closure. It runs on a big stack, and calls mapped functions on a go segment of its own.
     ///
     /// # Errors
     /// [`StackError`] if there is no memory for the stack, or its size is impossible. The closure is dropped.
-    pub fn spawn<F, T>(self, f: F) -> Result<JoinHandle<T>, StackError>
+    pub fn spawn<F, T>(mut self, f: F) -> Result<JoinHandle<T>, StackError>
     where
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
         let big = BigStack::new(self.stack_size)?;
+        let place = self.place::<Stage<F, T>>(big.size())?;
         let mut g = self.g();
         g.stack.sched.sp = big.hi();
         g.stack.sched.pc = arch::closure_start();
         g.big = Some(big);
         g.role = Some(const { &closure_role::<F, T>() });
-        let cell = Box::into_raw(Box::new(Cell { g, body: UnsafeCell::new(Stage::<F, T>::Fresh(f)) }));
+        let cell = Box::into_raw(Box::write(place, Cell { g, body: UnsafeCell::new(Stage::<F, T>::Fresh(f)) }));
         // SAFETY: just made, with the scheduler's and the handle's references counted; take_closure fits the body.
         unsafe {
             (*cell).g.stack.sched.ctxt = cell as usize;
@@ -109,7 +125,7 @@ impl<'s> Builder<'s> {
     ///
     /// # Errors
     /// [`StackError`] if there is no memory for the segment.
-    pub fn spawn_mapped<A, R>(self, function: MappedFn<A, R>, args: A) -> Result<JoinHandle<R>, StackError>
+    pub fn spawn_mapped<A, R>(mut self, function: MappedFn<A, R>, args: A) -> Result<JoinHandle<R>, StackError>
     where
         A: AbiArgs + 'static,
         R: AbiResults + 'static,
@@ -117,6 +133,7 @@ impl<'s> Builder<'s> {
         let bytes = CallFrame::<A, R>::WORDS * 8;
         // The arguments, and the return address of the call, above the guard; the rest is the function's own check.
         let size = (bytes + STACK_TOP + 8 + STACK_GUARD + 1).next_power_of_two().max(STACK_MIN);
+        let place = self.place::<Mapped<A, R>>(size)?;
         // SAFETY: m is this thread's, and the borrow ends here.
         let segment = unsafe { (*self.scheduler.inner.thread.m()).cache.alloc(size)? };
         let mut g = self.g();
@@ -129,7 +146,7 @@ impl<'s> Builder<'s> {
         g.stack.sched.ctxt = function.code().start;
         g.role = Some(const { &mapped_role::<A, R>() });
         let body = Mapped::<A, R> { results: None, signature: PhantomData };
-        let cell = Box::into_raw(Box::new(Cell { g, body: UnsafeCell::new(body) }));
+        let cell = Box::into_raw(Box::write(place, Cell { g, body: UnsafeCell::new(body) }));
         self.scheduler.inner.add(cell.cast());
         // SAFETY: as in spawn.
         Ok(unsafe { JoinHandle::new(&self.scheduler.inner, cell.cast(), take_mapped::<A, R>) })

@@ -35,3 +35,13 @@ pub enum StackError {
         max: usize,
     },
 }
+
+impl StackError {
+    /// The same, as seen by who asked for one stack of `size` bytes.
+    pub(super) fn of_stack(self, size: usize) -> StackError {
+        match self {
+            StackError::OutOfMemory { source, .. } => StackError::OutOfMemory { size, source },
+            other => other,
+        }
+    }
+}

@@ -82,7 +82,8 @@ impl StackCache {
             // SAFETY: what is in a list is free, of this size, and came from `into_parts` or the pool.
             unsafe { Segment::new(list.free[list.count], size) }
         } else {
-            self.alloc_slow(size)?
+            // The kernel was asked for a block of many; the caller wants to know of its own stack.
+            self.alloc_slow(size).map_err(|error| error.of_stack(size))?
         };
         if debug::modes().poison {
             segment.fill(debug::POISON_BYTE);
