@@ -71,3 +71,13 @@ pub fn debug_mode(word: &str) -> bool {
     cfg!(feature = "debug-modes")
         && std::env::var("MORESTACK_DEBUG").is_ok_and(|list| list.split(',').any(|mode| mode == word))
 }
+
+/// Limits this process to as much more address space as `bytes` says.
+pub fn limit_address_space(bytes: usize) {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let now = statm.split(' ').next().unwrap().parse::<usize>().unwrap() * 4096;
+    let limit = (now + bytes) as libc::rlim_t;
+    let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+    // SAFETY: the pointer is readable.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+}
