@@ -197,7 +197,8 @@ fn with_every_kind_of_payload() {
 fn a_hundred_times_without_using_more_stack() {
     everywhere(|| {
         quiet();
-        (FRAMES.set(5), DESCENT.set(0));
+        FRAMES.set(5);
+        DESCENT.set(0);
         let tall = caps::often(2_000) as u64;
         assert_eq!(count(tall), tall);
         for _ in 0..100 {
@@ -216,13 +217,15 @@ fn to_the_end_of_a_task() {
             let prepare = || (FRAMES.set(2), DESCENT.set(100), CARGO.set(Some(Arc::new(()))));
             // The base of a mapped task is no Rust frame: the task ends with it.
             prepare();
-            (MADE.set(0), DROPPED.set(0));
+            MADE.set(0);
+            DROPPED.set(0);
             let mapped = scheduler.spawn_mapped(between::function(), (levels, NOBODY, kind));
             check(kind, mapped.join().expect_err("level 0 panics"));
             assert_eq!((MADE.get(), DROPPED.get()), (levels + 1, levels + 1));
 
             prepare();
-            (MADE.set(0), DROPPED.set(0));
+            MADE.set(0);
+            DROPPED.set(0);
             let rust = scheduler.spawn(move || rust(levels, NOBODY, kind));
             check(kind, rust.join().expect_err("level 0 panics"));
             assert_eq!((MADE.get(), DROPPED.get()), (levels + 1, levels + 1));

@@ -63,8 +63,8 @@ fn from_inside_and_from_outside() {
         while !early.is_finished() {
             yield_now();
         }
-        let failed = inner.spawn(|| resume_unwind(Box::new(5_u8)));
-        let payload = failed.join().map(|()| ()).expect_err("it panicked");
+        let failed = inner.spawn(|| -> u8 { resume_unwind(Box::new(5_u8)) });
+        let payload = failed.join().expect_err("it panicked");
         assert_eq!(payload.downcast_ref::<u8>(), Some(&5));
         let sum: u64 = children.into_iter().chain(mapped).chain([early]).map(JoinHandle::join_or_resume).sum();
         sum
@@ -86,8 +86,8 @@ fn in_a_chain_of_tasks_that_each_wait_for_the_next() {
 #[test]
 fn a_panic_goes_on_where_the_task_is_joined() {
     let scheduler = Scheduler::new();
-    let failed = scheduler.spawn(|| resume_unwind(Box::new("why")));
-    let payload = catch_unwind(AssertUnwindSafe(|| failed.join_or_resume())).map(|()| ()).expect_err("it goes on");
+    let failed = scheduler.spawn(|| -> u8 { resume_unwind(Box::new("why")) });
+    let payload = catch_unwind(AssertUnwindSafe(|| failed.join_or_resume())).expect_err("it goes on");
     assert_eq!(payload.downcast_ref::<&str>(), Some(&"why"));
 }
 

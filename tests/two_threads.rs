@@ -41,7 +41,7 @@ fn work(seed: u64, n: u64) {
     let counters = (&raw mut yields, &raw mut parks);
     let spawn = |i: u64| {
         let i = i.wrapping_mul(seed) % 1000;
-        let depth = caps::often(if i % 50 == 0 { 20_000 } else { i as usize }) as u64;
+        let depth = caps::often(if i.is_multiple_of(50) { 20_000 } else { i as usize }) as u64;
         let task: (JoinHandle<u64>, Option<u64>) = match i % 6 {
             0 => (scheduler.spawn_mapped(count::function(), (depth,)), Some(depth)),
             1 => (scheduler.spawn_mapped(add::function(), (i, seed)), Some(i + seed)),
