@@ -89,6 +89,8 @@ macro_rules! __mapped_asm {
             ".set STACK_SMALL, {__stack_small}; .set STACK_BIG, {__stack_big}; .set STACK_TOP, {__stack_top}",
             ".set TCB_guard, {__tcb_guard}",
             $macros,
+            // For sources that do not say FILE, or have no line numbers.
+            concat!("FILE \"", file!(), "\"; .set LINE, 0"),
             $($template,)+
             __g_hi = const $crate::arch::offsets::G_HI,
             __g_stackguard0 = const $crate::arch::offsets::G_STACKGUARD0,

@@ -194,12 +194,31 @@ unsafe fn refuse_stack_pointers(g: *mut G, args: *const usize, words: usize) {
 /// For each it makes a function of that name, which is a bridge, and a module of the same name with `function()`, the
 /// [`MappedFn`], and `code()`, its true [`CodeRange`].
 ///
-/// ```ignore
+/// ```
+/// morestack::mapped_asm!(
+///     r#"
+/// TEXT example.add, NOSPLIT|NOFRAME, 0, 16
+///     NO_ARG_POINTERS
+///     movl FP+0(%rsp), %eax
+///     addl FP+4(%rsp), %eax
+///     seto FP+12(%rsp)
+///     movl %eax, FP+8(%rsp)
+///     RET
+/// END example.add
+/// "#
+/// );
+///
 /// morestack::mapped! {
 ///     unsafe extern "ABI0" {
-///         /// Adds.
-///         pub fn add(a: i32, b: i32) -> (i32, bool) = "primer.add";
+///         /// Adds; and whether that was too much.
+///         pub fn add(a: i32, b: i32) -> (i32, bool) = "example.add";
 ///     }
+/// }
+///
+/// fn main() {
+///     assert_eq!(add(10, 32), (42, false));
+///     assert_eq!(add(i32::MAX, 1), (i32::MIN, true));
+///     assert!(add::code().contains(add::code().start));
 /// }
 /// ```
 ///
@@ -250,11 +269,39 @@ macro_rules! __mapped_result {
 
 /// Defines Rust functions that mapped code can `CALL` by the given symbol.
 ///
-/// ```ignore
+/// ```
 /// morestack::mapped_export! {
-///     fn "test.square"(x: u64) -> u64 { x * x }
+///     fn "example.square"(x: u64) -> u64 { x * x }
+/// }
+///
+/// morestack::mapped_asm!(
+///     r#"
+/// TEXT example.square_plus_one, 0, 16, 16
+///     NO_ARG_POINTERS
+///     NO_LOCAL_POINTERS
+///     movq FP+0(%rsp), %rax
+///     movq %rax, 0(%rsp)
+///     CALL example.square
+///     movq 8(%rsp), %rax
+///     incq %rax
+///     movq %rax, FP+8(%rsp)
+///     RET
+/// END example.square_plus_one
+/// "#
+/// );
+///
+/// morestack::mapped! {
+///     unsafe extern "ABI0" {
+///         fn square_plus_one(x: u64) -> u64 = "example.square_plus_one";
+///     }
+/// }
+///
+/// fn main() {
+///     assert_eq!(square_plus_one(5), 26);
 /// }
 /// ```
+///
+/// It stands where items stand, at the top level of a module, because assembly does.
 ///
 /// The function runs on a big stack. It may panic, park, and call mapped code; a panic goes to the nearest Rust frame below
 /// the mapped ones.
