@@ -22,6 +22,7 @@ use crate::task::g::{G, Status};
 ///
 /// Outside any task it yields the OS thread. Costs a switch, a few ns.
 pub fn yield_now() {
+    crate::signal::refuse_in_handler("yields");
     match current_task() {
         // SAFETY: this is Rust code of a task, on its big stack.
         Some(_) => unsafe { arch::morestack_mcall(queue::morestack_yield) },
@@ -34,6 +35,7 @@ pub fn yield_now() {
 /// As with [`std::thread::park`], it may also return without a reason: check the condition again. Outside any task it parks
 /// the OS thread.
 pub fn park() {
+    crate::signal::refuse_in_handler("parks");
     match current_task() {
         // SAFETY: as in yield_now.
         Some(_) => unsafe { arch::morestack_mcall(queue::morestack_park) },

@@ -97,6 +97,7 @@ impl Inner {
 
     /// Runs tasks until none is ready or `done` says so, which is asked whenever the scheduler gets its turn.
     pub(super) fn run_until(&self, done: impl Fn() -> bool) {
+        crate::signal::refuse_in_handler("runs tasks");
         while !done() {
             // SAFETY: a queued task is live and stands in its sched; `m` is this thread's.
             unsafe {

@@ -1,6 +1,6 @@
 //! The alternate signal stack of a worker.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -36,6 +36,15 @@ struct Installed {
 
 thread_local! {
     static INSTALLED: RefCell<Option<Installed>> = const { RefCell::new(None) };
+    /// Its addresses for signal handlers, which cannot borrow the above; (0, 0) if there is none.
+    static BOUNDS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// Whether this runs on the calling thread's alternate stack, so in a signal handler. Async-signal-safe, no system call.
+pub(crate) fn in_handler() -> bool {
+    let local = 0u8;
+    let (lo, hi) = BOUNDS.get();
+    (lo..hi).contains(&(&raw const local as usize))
 }
 
 impl AltStack {
@@ -109,6 +118,7 @@ impl Installed {
         assert_eq!(status, 0, "an alternate stack cannot be installed in a signal handler");
         // SAFETY: the call succeeded, so it wrote the old stack.
         let previous = unsafe { previous.assume_init() };
+        BOUNDS.set((map + PAGE, map + len));
         Ok(Installed { map, len, previous, users: 1 })
     }
 
@@ -125,6 +135,7 @@ impl Installed {
         // while a handler runs on ours. After success nothing refers to our mapping.
         unsafe {
             if ours && libc::sigaltstack(&self.previous, ptr::null_mut()) == 0 {
+                BOUNDS.set((0, 0));
                 libc::munmap(self.map as *mut _, self.len);
             }
         }

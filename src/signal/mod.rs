@@ -11,6 +11,12 @@
 //! | installed later through libc | this crate defines libc's functions for it (`interpose.rs`); the linker binds the program and every shared library to them |
 //! | installed later past these functions | [`rescan`], at the start of each worker |
 //!
+//! **What a handler may do.** Calling mapped functions, yielding, parking and running a scheduler are not
+//! async-signal-safe. A handler that interrupts mapped code finds its task's `g` current and its guard in force, but nothing
+//! says where in its go segment the task stands: a call from there would lay its frame over the live ones. Debug builds end
+//! the process with a report instead; whoever installs a handler that does it breaks the contract under which `sigaction`
+//! and `signal` are unsafe to call. What is async-signal-safe elsewhere is so here: atomics, `write`, `sem_post`.
+//!
 //! What remains outside, for want of a way to catch it:
 //! - between an installation and the next [`rescan`]: a raw `rt_sigaction` system call; glibc's internal ones, which are the
 //!   process's first `pthread_cancel` (glibc 2.36 gives the handler of `setuid` and its like the flag, but not this one) and
@@ -24,9 +30,11 @@ mod interpose;
 mod onstack;
 mod overflow;
 
+use crate::stack::report;
 use std::sync::Once;
 
 pub use altstack::AltStack;
+pub(crate) use altstack::in_handler;
 pub use onstack::rescan;
 
 /// Makes the process fit for small stacks: every signal handler runs on the alternate stack from now on, and the overflow of
@@ -40,4 +48,16 @@ pub fn prepare_process() {
         rescan();
         overflow::install();
     });
+}
+
+/// Ends the process in debug builds if this runs in a signal handler, where `what` is not allowed.
+#[inline]
+pub(crate) fn refuse_in_handler(what: &str) {
+    if cfg!(debug_assertions) && in_handler() {
+        report::fatal(format_args!(
+            "{} {what} in a signal handler, which may have interrupted mapped code: that is not async-signal-safe; leave \
+             a note in the handler, and act on it outside",
+            report::Current
+        ));
+    }
 }

@@ -92,6 +92,7 @@ impl<A: AbiArgs, R: AbiResults> MappedFn<A, R> {
 /// # Safety
 /// The function takes `words` words of arguments and results, and the image holds as many.
 unsafe fn call(entry: usize, frame: *mut u64, words: usize) {
+    crate::signal::refuse_in_handler("calls a mapped function");
     let mut g = arch::current_g();
     if g.is_null() {
         g = thread::borrow_g();
