@@ -111,7 +111,7 @@ fn enter_thread() -> AltStack {
 
 /// How often mapped code is to be hit at least. Under `move` it hardly runs.
 fn hits() -> usize {
-    if common::debug_mode("move") { 10 } else { 50 }
+    if common::debug_mode("move") { 3 } else { 50 }
 }
 
 fn leave_thread(alternate: AltStack) {
@@ -235,7 +235,7 @@ fn from_timers() {
     for (which, signal) in [(libc::ITIMER_REAL, libc::SIGALRM), (libc::ITIMER_PROF, libc::SIGPROF)] {
         let before = IN_MAPPED_CODE.load(Relaxed);
         timer(which, 300);
-        while handled(signal) < 20 || IN_MAPPED_CODE.load(Relaxed) < before + hits() / 10 {
+        while handled(signal) < 20 || IN_MAPPED_CODE.load(Relaxed) < before + hits().div_ceil(10) {
             round(&scheduler);
         }
         timer(which, 0);
