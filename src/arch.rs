@@ -170,6 +170,13 @@ pub(crate) fn current_g() -> *mut G {
     g
 }
 
+/// Starts to fetch the cache line of `address`, which will be written. Any address will do.
+#[inline(always)]
+pub(crate) fn prefetch_write(address: usize) {
+    // SAFETY: a prefetch changes nothing and never faults.
+    unsafe { std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags)) };
+}
+
 /// The guard that compiler-generated checks on this thread compare with; 0 unless mapped or split code runs.
 pub fn tcb_guard() -> usize {
     let guard: usize;

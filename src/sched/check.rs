@@ -16,7 +16,7 @@ unsafe extern "C" fn morestack_newstack(g: *mut G) -> *mut G {
     unsafe {
         let table = report::program_table();
         let stack = &mut (*g).stack;
-        let Some(function) = table.find_function(stack.sched.pc).filter(|f| f.restart == stack.sched.pc) else {
+        let Some(function) = table.find_restart(stack.sched.pc) else {
             crate::stack::report::fatal(format_args!(
                 "{} called morestack from {:#x}, which is no mapped function: only TEXT's prologue may",
                 report::Label(g),

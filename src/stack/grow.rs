@@ -215,12 +215,17 @@ unsafe fn adjust(
     let old = Old { lo: stack.lo, size: stack.size(), delta };
     let (mut frames, mut adjusted) = (0, Ok(()));
     // SAFETY: the caller says so; a frame's words change only after the walk has read them.
-    for frame in unsafe { Walk::new(table, stack, innermost == Innermost::Sched, delta) } {
+    let mut walk = unsafe { Walk::new(table, stack, innermost == Innermost::Sched, delta) };
+    while let Some(frame) = walk.next() {
         frames += 1;
         // SAFETY: the frame's words are in the used part, which is at `delta` now.
         if let Err(error) = frame.and_then(|frame| unsafe { old.adjust_frame(&frame) }) {
             adjusted = adjusted.and(Err(error));
         }
+        frames += walk.pass_recursion(|at, bp| {
+            // SAFETY: the walk has read this word, in which the frame pointer `bp` into the old segment is.
+            unsafe { (at.wrapping_add(delta) as *mut usize).write(bp.wrapping_add(delta)) }
+        });
     }
     let mut record = stack.to_rust;
     while !record.is_null() {
@@ -271,6 +276,11 @@ impl Old {
     #[inline]
     unsafe fn adjust_frame(&self, frame: &Frame) -> Result<(), WalkError> {
         let f = frame.function;
+        if frame.quiet {
+            // SAFETY: the walk has checked that bp lies in the segment.
+            unsafe { self.adjust_word(frame.bp) };
+            return Ok(());
+        }
         let map = match frame.place {
             // Nothing but arguments is live at the entry, as at a call that has not begun: map 0.
             Place::Entry => 0,

@@ -199,6 +199,10 @@ pub enum TableError {
 pub struct Table {
     functions: Vec<Function>,
     sites: Vec<Site>,
+    /// Return addresses, to `sites`.
+    returns: PcIndex,
+    /// Restart points, to `functions`.
+    restarts: PcIndex,
 }
 
 /// A call site with the index of the function it is in.
@@ -206,6 +210,55 @@ pub struct Table {
 struct Site {
     call: CallSite,
     function: u32,
+    quiet: bool,
+}
+
+/// A call as a walk finds it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'t> {
+    /// The function that the call is in.
+    pub(super) function: &'t Function,
+    pub(super) site: &'t CallSite,
+    /// No map names a word of the frame at this call: nothing in it but the saved frame pointer can point into the stack.
+    pub(super) quiet: bool,
+}
+
+/// Finds exact addresses in a step or two, where a walk looks up one for each frame: a hash table at most half full, with
+/// linear probing. Address 0 marks an empty slot.
+#[derive(Debug, Default)]
+struct PcIndex {
+    slots: Vec<(usize, u32)>,
+}
+
+impl PcIndex {
+    fn new(addresses: impl ExactSizeIterator<Item = usize>) -> PcIndex {
+        let mut index = PcIndex { slots: vec![(0, 0); (2 * addresses.len() + 1).next_power_of_two()] };
+        for (value, address) in addresses.enumerate().filter(|(_, address)| *address != 0) {
+            let at = index.slot_of(address);
+            index.slots[at] = (address, value as u32);
+        }
+        index
+    }
+
+    /// Its slot, or the empty one where it belongs.
+    #[inline]
+    fn slot_of(&self, address: usize) -> usize {
+        // Fibonacci hashing; the high half of the product depends on every bit of the address.
+        let mut at = (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) & (self.slots.len() - 1);
+        while self.slots[at].0 != address && self.slots[at].0 != 0 {
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        at
+    }
+
+    #[inline]
+    fn get(&self, address: usize) -> Option<usize> {
+        if self.slots.is_empty() || address == 0 {
+            return None;
+        }
+        let (found, value) = self.slots[self.slot_of(address)];
+        (found == address).then_some(value as usize)
+    }
 }
 
 impl Table {
@@ -228,7 +281,9 @@ impl Table {
             }
         }
         calls.sort_by_key(|c| c.pc);
-        let mut table = Table { functions, sites: Vec::with_capacity(calls.len()) };
+        let restarts = PcIndex::new(functions.iter().map(|f| f.restart));
+        let sites = Vec::with_capacity(calls.len());
+        let mut table = Table { functions, sites, returns: PcIndex::default(), restarts };
         for call in calls {
             // A return address belongs to the call before it, which may be a function's last instruction.
             let Some(function) = table.index_of(call.pc.wrapping_sub(1)) else {
@@ -246,8 +301,10 @@ impl Table {
                     return Err(TableError::NoSuchMap { name, line, map: call.map, kind, count });
                 }
             }
-            table.sites.push(Site { call, function: function as u32 });
+            let quiet = is_quiet(f.locals_map, f.frame, call.map) && is_quiet(f.args_map, f.args, call.map);
+            table.sites.push(Site { call, function: function as u32, quiet });
         }
+        table.returns = PcIndex::new(table.sites.iter().map(|s| s.call.pc));
         Chains::new(&table).check()?;
         Ok(table)
     }
@@ -273,11 +330,34 @@ impl Table {
         self.index_of(pc).map(|i| &self.functions[i])
     }
 
-    /// The call that returns to `pc`, and the function it is in.
+    /// The function whose check returns to `pc` after it failed.
     #[inline]
+    pub fn find_restart(&self, pc: usize) -> Option<&Function> {
+        Some(&self.functions[self.restarts.get(pc)?])
+    }
+
+    /// The call that returns to `pc`, and the function it is in.
     pub fn find_call(&self, pc: usize) -> Option<(&Function, &CallSite)> {
-        let site = &self.sites[self.sites.binary_search_by_key(&pc, |s| s.call.pc).ok()?];
-        Some((&self.functions[site.function as usize], &site.call))
+        self.look_up(pc).map(|found| (found.function, found.site))
+    }
+
+    /// The same with what a walk wants to know besides.
+    #[inline]
+    pub(super) fn look_up(&self, pc: usize) -> Option<Found<'_>> {
+        let Site { call, function, quiet } = &self.sites[self.returns.get(pc)?];
+        Some(Found { function: &self.functions[*function as usize], site: call, quiet: *quiet })
+    }
+}
+
+/// Whether bitmap `index` of an area of `bytes` bytes names no word. An area that should have a map and has none is not quiet:
+/// who looks at it finds that out.
+fn is_quiet(map: Option<StackMap>, bytes: u32, index: u32) -> bool {
+    match map {
+        Some(map) => {
+            let mut quiet = true;
+            map.for_each(index, |_| quiet = false).is_some() && quiet
+        }
+        None => bytes == 0,
     }
 }
 

@@ -13,7 +13,7 @@
 //! ```
 
 use super::state::{GoStack, ToRust};
-use super::table::{CallSite, Function, Table};
+use super::table::{CallSite, Found, Function, Table};
 
 /// Why a stack cannot be walked. A stack whose walk fails cannot be moved, and that is fatal.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub struct Frame<'t> {
     pub bp: usize,
     /// First word of its arguments.
     pub args: usize,
+    /// Nothing in it but the saved frame pointer can point into the stack ([`Found::quiet`]).
+    pub(super) quiet: bool,
 }
 
 impl Frame<'_> {
@@ -111,8 +113,12 @@ pub struct Walk<'t> {
     to_rust: *const ToRust,
     state: State,
     /// The last call found: recursion finds it again and again.
-    last: Option<(&'t Function, &'t CallSite)>,
+    last: Option<Found<'t>>,
 }
+
+/// How far ahead of a recursion's walk its cache lines are asked for: 64 small frames, which take as long as a line from
+/// memory. Halves the time of walks over more than the caches hold; beyond the segment a prefetch does nothing.
+const PREFETCH: usize = 4096;
 
 #[derive(PartialEq)]
 enum State {
@@ -171,27 +177,25 @@ impl<'t> Walk<'t> {
     fn step(&mut self) -> Result<Option<Frame<'t>>, WalkError> {
         if self.state == State::Start {
             self.state = State::Frames;
-            if let Some(function) = self.table.find_function(self.pc)
-                && function.restart == self.pc
-            {
+            if let Some(function) = self.table.find_restart(self.pc) {
                 let args = self.sp + 8;
                 if self.sp < self.lo || args >= self.hi {
                     return Err(self.corrupt(function, self.sp));
                 }
                 self.pc = self.read(self.sp);
                 self.sp = args;
-                return Ok(Some(Frame { function, place: Place::Entry, bp: 0, args }));
+                return Ok(Some(Frame { function, place: Place::Entry, bp: 0, args, quiet: false }));
             }
         }
         loop {
             if self.state == State::Done {
                 return Ok(None);
             }
-            let (function, site) = match self.last {
-                Some(last) if last.1.pc == self.pc => last,
+            let Found { function, site, quiet } = match self.last {
+                Some(last) if last.site.pc == self.pc => last,
                 _ => {
-                    let found = self.table.find_call(self.pc).ok_or_else(|| self.unknown_call())?;
-                    if found.0.is_top() {
+                    let found = self.table.look_up(self.pc).ok_or_else(|| self.unknown_call())?;
+                    if found.function.is_top() {
                         self.next_stretch();
                         continue;
                     }
@@ -204,8 +208,36 @@ impl<'t> Walk<'t> {
             }
             let bp = self.bp;
             (self.bp, self.pc, self.sp) = (self.read(bp), self.read(bp + 8), bp + 16);
-            return Ok(Some(Frame { function, place: Place::Call(site), bp, args: bp + 16 }));
+            return Ok(Some(Frame { function, place: Place::Call(site), bp, args: bp + 16, quiet }));
         }
+    }
+
+    /// Passes over the recursion that comes next: quiet frames in the same call as the last one, up to the outermost of
+    /// them, which is left to the iterator. Frames passed.
+    ///
+    /// Calls `each` with the address of each saved frame pointer and its value. Each frame is checked as the iterator does
+    /// it: its saved frame pointer and return address must be those of a caller in that very call. But the next frame's
+    /// address comes from the frame size, not from memory, so the processor works on many frames at once.
+    #[inline]
+    pub(super) fn pass_recursion(&mut self, mut each: impl FnMut(usize, usize)) -> usize {
+        let Some(Found { function, site, quiet: true }) = self.last else { return 0 };
+        let frame = function.frame as usize;
+        let (pc, step) = (site.pc, frame + 16);
+        let mut bp = self.sp + frame;
+        if self.state != State::Frames || self.pc != pc || self.bp != bp || bp < self.lo || bp + 16 > self.hi {
+            return 0;
+        }
+        // The caller must lie in the segment as a whole before it is looked at.
+        let most = (self.hi - bp - 16) / step;
+        let mut passed = 0;
+        while passed < most && self.read(bp) == bp + step && self.read(bp + 8) == pc {
+            each(bp, bp + step);
+            crate::arch::prefetch_write(bp.wrapping_add(self.delta).wrapping_add(PREFETCH));
+            bp += step;
+            passed += 1;
+        }
+        (self.bp, self.sp) = (bp, bp - frame);
+        passed
     }
 
     #[cold]
