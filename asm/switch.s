@@ -13,6 +13,27 @@
 
 FILE "asm/switch.s"
 
+# GOGO, RESUME: the bodies of morestack_gogo and morestack_resume, see there. The calls that yield have them in place: each
+# jump that is taken counts where a switch is a few ns.
+.macro GOGO
+    # Already the task's, at each instruction: CFA = g.sched.sp, and so on, by way of %rax (0x70: breg0).
+    .cfi_escape 0x0f, 3, 0x70, G_sched_sp, 0x06
+    .cfi_escape 0x10, 6, 2, 0x70, G_sched_bp
+    .cfi_escape 0x10, 16, 2, 0x70, G_sched_pc
+    movq %rax, %fs:morestack_g@tpoff
+    SET_GUARD %rax, %rcx
+    movq G_sched_ctxt(%rax), %rdx
+    movq G_sched_bp(%rax), %rbp
+    movq G_sched_sp(%rax), %rsp
+    jmp *G_sched_pc(%rax)
+.endm
+
+.macro RESUME
+    testq %rax, %rax
+    jz morestack_run_return
+    GOGO
+.endm
+
 # morestack_run(g: %rdi, m: %rsi)
 #   Rust on the system stack calls it to run a task; returns when a task goes back to the scheduler.
 #   clobbers: as any SysV function
@@ -75,9 +96,7 @@ morestack_resume:
     .cfi_startproc
     .cfi_signal_frame
     CFI_RECORD
-    testq %rax, %rax
-    jz morestack_run_return
-    jmp morestack_gogo
+    RESUME
     .cfi_endproc
     .size morestack_resume, . - morestack_resume
 
@@ -87,16 +106,7 @@ morestack_resume:
 morestack_gogo:
     .cfi_startproc
     .cfi_signal_frame
-    # Already the task's, at each instruction: CFA = g.sched.sp, and so on, by way of %rax (0x70: breg0).
-    .cfi_escape 0x0f, 3, 0x70, G_sched_sp, 0x06
-    .cfi_escape 0x10, 6, 2, 0x70, G_sched_bp
-    .cfi_escape 0x10, 16, 2, 0x70, G_sched_pc
-    movq %rax, %fs:morestack_g@tpoff
-    SET_GUARD %rax, %rcx
-    movq G_sched_ctxt(%rax), %rdx
-    movq G_sched_bp(%rax), %rbp
-    movq G_sched_sp(%rax), %rsp
-    jmp *G_sched_pc(%rax)
+    GOGO
     .cfi_endproc
     .size morestack_gogo, . - morestack_gogo
 
@@ -142,7 +152,7 @@ morestack_mcall:
     .cfi_same_value %r15
     ON_SYSTEM_STACK %rdi
     call *%rdx
-    jmp morestack_resume
+    RESUME
     .cfi_restore_state
     # gogo lands here: %rsp and %rbp as saved above. A big stack needs no guard.
     nop                             # traces look up the address before a return address: keep it inside this state
@@ -207,7 +217,7 @@ TEXT \name, NOSPLIT|NOFRAME, 0, 0
     GOSAVE %rdi
     ON_SYSTEM_STACK %rdi
     call \hook
-    jmp morestack_resume
+    RESUME
 END \name
 .endm
 
