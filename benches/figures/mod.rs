@@ -235,6 +235,14 @@ pub fn switch_mapped(scheduler: &Scheduler, each: u64) -> u64 {
     2 * each
 }
 
+/// A coroutine that is resumed and suspends itself; switches made. `corosensei` knows no scheduler: this is the switch alone.
+pub fn switch_coroutine(each: u64) -> u64 {
+    let stack = Mapped1G::new().expect("1 GB of addresses");
+    let mut coroutine = Coroutine::with_stack(stack, move |yielder, ()| (0..each).for_each(|_| yielder.suspend(())));
+    while let CoroutineResult::Yield(()) = coroutine.resume(()) {}
+    2 * each
+}
+
 // ---- One move ----
 
 static MOVE_NANOS: AtomicU64 = AtomicU64::new(0);
