@@ -126,6 +126,10 @@ const LEAVE: [&str; 5] = [
     "morestack_closure_start",
 ];
 
+/// Which code goes on with a task: its traces are the task's already, while the code may be another's that gives way.
+const SWITCHES: [&str; 5] =
+    ["morestack_resume", "morestack_gogo", "morestack_mcall", "runtime.Gosched", "runtime.gopark"];
+
 /// Where the traces of threads end.
 const THREAD: [&str; 4] = ["clone3", "__clone3", "clone", "_start"];
 
@@ -178,7 +182,7 @@ fn step_through(name: &str, chains: &[&str]) {
                 allowed.extend(["morestack_noctxt", "morestack"].map(|slow| format!("{trace} {slow}")));
             }
             if innermost.starts_with("step.") || LEAVE.contains(&innermost) {
-                allowed.extend(["morestack_resume", "morestack_gogo"].map(|switch| format!("{trace} {switch}")));
+                allowed.extend(SWITCHES.map(|switch| format!("{trace} {switch}")));
             }
         }
     }
@@ -223,9 +227,8 @@ fn growth() {
                 "step_anchor body morestack_enter step.outer step.large morestack_noctxt",
                 "step_anchor body morestack_enter step.outer step.large morestack",
                 "step_anchor body morestack_enter step.outer step.large morestack_resume",
-                "step_anchor body morestack_enter step.outer step.large morestack_gogo",
                 "step_anchor body morestack_enter step.outer step.closure morestack",
-                "step_anchor body morestack_enter step.outer step.closure morestack_gogo",
+                "step_anchor body morestack_enter step.outer step.closure morestack_resume",
                 "single_step_end",
             ],
         );
@@ -304,9 +307,9 @@ fn tasks() {
             &[
                 "morestack_run",
                 "morestack_mapped_start morestack_gogo",
-                "morestack_closure_start morestack_gogo",
+                "morestack_closure_start runtime.Gosched",
                 "morestack_mapped_start step.yields runtime.Gosched",
-                "morestack_mapped_start step.yields morestack_resume",
+                "morestack_mapped_start step.yields morestack_mcall",
                 "morestack_mapped_start step.yields morestack_gogo",
                 "morestack_mapped_start step.calls_rust step.rust morestack_call_rust morestack_call_rust",
                 "morestack_mapped_start step.calls_rust step.rust morestack_call_rust callback morestack_mcall morestack_mcall",
