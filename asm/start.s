@@ -20,6 +20,7 @@ FILE "asm/start.s"
     movq %rax, G_sched_pc(%rdi)
     leaq G_sched(%rdi), %rbp
     ON_SYSTEM_STACK %rdi
+    movq $0, %fs:morestack_g@tpoff  # nobody may find it here any more
     call morestack_exit             # (g) -> the next g, or 0
     testq %rax, %rax
     jz morestack_run_return

@@ -225,9 +225,11 @@ fn main() -> io::Result<()> {
     drop(faulted(Lazy::new()?, 1));
     linked(1);
 
-    set_move_hook(Some(note));
+    // SAFETY: the hook only takes notes.
+    unsafe { set_move_hook(Some(note)) };
     let copied_fresh = copied(&scheduler, depth);
-    set_move_hook(None);
+    // SAFETY: the hook only takes notes.
+    unsafe { set_move_hook(None) };
     show_moves(depth, &MOVES.lock().unwrap(), copied_fresh);
 
     let mut stack = Some(Lazy::new()?);

@@ -9,9 +9,14 @@
 //! Mapped functions start on a *go segment* of 2 KB, which doubles by moving. Rust closures run on *big stacks* that are
 //! reserved at full size and committed when touched.
 //!
-//! **Thread-locals.** Tasks of a thread share its thread-locals. What a library keeps there in stack discipline across a call
-//! that switches (`scoped_tls`, enter guards of other runtimes) is seen, and may be undone, by other tasks. No stackful
-//! library with a safe `spawn` can prevent that.
+//! **Thread-locals.** Tasks of a thread share its thread-locals, and std does not know of tasks. No stackful library with a safe
+//! `spawn` can prevent what follows from that, so the program must:
+//! - Do not switch (yield, park, join) in the *initialiser* of a `thread_local!`. If two tasks are in it at once, the second to
+//!   finish replaces the value that the first may have lent out: undefined behaviour.
+//! - Do not run tasks in the *destructor* of a thread-local. A task that was parked while it borrowed another thread-local would
+//!   go on with a value that is gone: undefined behaviour.
+//! - What a library keeps in a thread-local in stack discipline across a call that switches (`scoped_tls`, enter guards of other
+//!   runtimes) is seen, and may be undone, by other tasks.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
 compile_error!(

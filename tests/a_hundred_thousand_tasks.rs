@@ -9,7 +9,8 @@ use morestack::sched::{Idle, JoinHandle, Scheduler, park};
 use tasks::{add, bump, rust_twice, sleep};
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 { n }
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 { n }
 }
 
 #[test]

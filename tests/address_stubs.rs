@@ -11,7 +11,8 @@ use object::{Object, ObjectSymbol, SymbolFlags};
 use std::collections::HashMap;
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 { n }
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 { n }
 }
 
 unsafe extern "C" {

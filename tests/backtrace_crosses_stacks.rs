@@ -21,8 +21,10 @@ morestack::mapped! {
 }
 
 morestack::mapped_export! {
-    fn "ladder.rust_even"(x: u64) -> u64 { rust_even(x) }
-    fn "ladder.rust_odd"(x: u64) -> u64 { rust_odd(x) }
+    #[unsafe(export_name = "ladder.rust_even")]
+    fn ladder_rust_even(x: u64) -> u64 { rust_even(x) }
+    #[unsafe(export_name = "ladder.rust_odd")]
+    fn ladder_rust_odd(x: u64) -> u64 { rust_odd(x) }
 }
 
 thread_local! {
@@ -236,7 +238,8 @@ fn hook(_: &Move) {
 /// In the middle of a growth the system stack works for a task whose stack has just moved away.
 #[test]
 fn from_the_middle_of_a_growth() {
-    set_move_hook(Some(hook));
+    // SAFETY: the hook only takes notes.
+    unsafe { set_move_hook(Some(hook)) };
     BOTTOM.set(descend);
     let scheduler = Scheduler::new();
     let at_check = ["hook", "morestack", "ladder.large", "morestack_enter", "descend"];

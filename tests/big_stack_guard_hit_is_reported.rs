@@ -30,7 +30,8 @@ fn with_the_task_and_the_size() {
     if role().is_some() {
         prepare_process();
         let _alternate = AltStack::install().unwrap();
-        set_task_describer(|out| out.write_str("task 7 \"parser\"").unwrap());
+        // SAFETY: it writes a constant.
+        unsafe { set_task_describer(|out| out.write_str("task 7 \"parser\"").unwrap()) };
         return hit_the_guard(None);
     }
     assert_reported(&run_child("with_the_task_and_the_size", "child"), "task 7 \"parser\"");

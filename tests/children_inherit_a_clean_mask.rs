@@ -15,7 +15,8 @@ morestack::mapped! {
 }
 
 morestack::mapped_export! {
-    fn "children.rust"() {
+    #[unsafe(export_name = "children.rust")]
+    fn children_rust() {
         FROM_CALLBACKS.lock().unwrap().push(signals_of_a_child());
     }
 }

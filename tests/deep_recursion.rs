@@ -44,9 +44,11 @@ fn watch(m: &Move) {
 #[test]
 fn a_million_frames_by_copying() {
     let depth = caps::depth(1_000_000) as u64;
-    set_move_hook(Some(watch));
+    // SAFETY: the hook only takes notes.
+    unsafe { set_move_hook(Some(watch)) };
     let sum = on_fresh_task(descend::function(), (depth, FRAMES.as_ptr()));
-    set_move_hook(None);
+    // SAFETY: the hook only takes notes.
+    unsafe { set_move_hook(None) };
     assert_eq!(sum, depth * (depth + 1) / 2, "each frame added its own number");
     assert_eq!(FRAMES.load(Relaxed), 0, "each frame ended once");
 

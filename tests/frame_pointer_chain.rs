@@ -93,7 +93,8 @@ fn count_moves() {
     fn hook(_: &Move) {
         MOVES.with_borrow_mut(|moves| *moves += 1);
     }
-    set_move_hook(Some(hook));
+    // SAFETY: the hook only takes notes.
+    unsafe { set_move_hook(Some(hook)) };
 }
 
 #[test]

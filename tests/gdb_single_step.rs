@@ -23,7 +23,8 @@ morestack::mapped! {
 }
 
 morestack::mapped_export! {
-    fn "step.rust"(x: u64) -> u64 { callback(x) }
+    #[unsafe(export_name = "step.rust")]
+    fn step_rust(x: u64) -> u64 { callback(x) }
 }
 
 unsafe extern "C" {

@@ -39,7 +39,8 @@ fn descend(which: usize) {
 }
 
 morestack::mapped_export! {
-    fn "bridges.wide_rust"(n: u64, words: [u64; WIDE]) -> u64 {
+    #[unsafe(export_name = "bridges.wide_rust")]
+    fn bridges_wide_rust(n: u64, words: [u64; WIDE]) -> u64 {
         CALLBACKS.set(CALLBACKS.get() + 1);
         assert_eq!(words, expected(LEVELS - n + 1), "words at level {n}");
         descend(0);

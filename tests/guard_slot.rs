@@ -26,9 +26,11 @@ morestack::mapped! {
 }
 
 morestack::mapped_export! {
-    fn "guard.panics"() { resume_unwind(Box::new(1_u8)) }
+    #[unsafe(export_name = "guard.panics")]
+    fn guard_panics() { resume_unwind(Box::new(1_u8)) }
 
-    fn "guard.rust"() {
+    #[unsafe(export_name = "guard.rust")]
+    fn guard_rust() {
         assert_eq!(tcb_guard(), 0);
         assert_eq!(count(30), 30);
         assert_eq!(tcb_guard(), 0);

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tasks::{add, count};
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 { n }
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 { n }
 }
 
 const CALLS: u64 = 1000;

@@ -11,11 +11,12 @@ use std::hint::black_box;
 use tasks::{bump, count, rust_twice, sleep};
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 {
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 {
         // A pattern over some pages of the borrowed stack, for others to destroy.
         let mut here = [n; 1000];
         black_box(&mut here);
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             park();
         } else {
             yield_now();
@@ -23,7 +24,7 @@ morestack::mapped_export! {
         assert!(black_box(&here).iter().all(|&word| word == n), "somebody wrote on the stack of task {n}");
         // And deeper mapped code, which enters from the borrowed stack.
         assert_eq!(count(n % 100), n % 100);
-        if n % 5 == 0 {
+        if n.is_multiple_of(5) {
             yield_now();
         }
         assert!(black_box(&here).iter().all(|&word| word == n), "somebody wrote on the stack of task {n}");

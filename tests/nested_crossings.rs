@@ -33,11 +33,13 @@ thread_local! {
 }
 
 fn count_moves() {
-    set_move_hook(Some(|_| MOVES.set(MOVES.get() + 1)));
+    // SAFETY: the hook only takes notes.
+    unsafe { set_move_hook(Some(|_| MOVES.set(MOVES.get() + 1))) };
 }
 
 morestack::mapped_export! {
-    fn "crossings.rust"(n: u64, k: u64) -> (u64, u64) {
+    #[unsafe(export_name = "crossings.rust")]
+    fn crossings_rust(n: u64, k: u64) -> (u64, u64) {
         let here = [n ^ k; 32];
         // The first takes 2 KB, so the stack grows to 4 KB; each one takes twice as much as the one before, so each one grows.
         let frames = caps::often(64 << (LEVELS - n)) as u64;

@@ -11,7 +11,8 @@ use morestack::stack::big::DEFAULT_SIZE;
 use tasks::{count, sleep};
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 { n }
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 { n }
 }
 
 /// Spawns until it is refused; then the tasks that there are do their work, and new ones can be spawned.

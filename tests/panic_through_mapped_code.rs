@@ -101,7 +101,8 @@ fn check(kind: u64, payload: Box<dyn Any + Send>) {
 const CAUGHT: u64 = 1 << 32;
 
 morestack::mapped_export! {
-    fn "panics.rust"(n: u64, catcher: u64, kind: u64) -> u64 {
+    #[unsafe(export_name = "panics.rust")]
+    fn panics_rust(n: u64, catcher: u64, kind: u64) -> u64 {
         rust(n, catcher, kind)
     }
 }

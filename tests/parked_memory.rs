@@ -9,7 +9,8 @@ use morestack::stack::debug;
 use tasks::sleep;
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 { n }
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 { n }
 }
 
 fn resident() -> usize {

@@ -13,7 +13,8 @@ use std::rc::Rc;
 use tasks::{add, bump, count, rust_twice};
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 {
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 {
         let before = current().map(|task| task.id());
         // Below mapped code of whoever calls: a whole scheduler, whose tasks call mapped code that grows.
         let scheduler = Scheduler::new();

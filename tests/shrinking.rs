@@ -20,7 +20,8 @@ morestack::mapped! {
 }
 
 morestack::mapped_export! {
-    fn "shrinking.rust"() {
+    #[unsafe(export_name = "shrinking.rust")]
+    fn shrinking_rust() {
         let here = [9_u64; 100];
         park();
         assert_eq!(std::hint::black_box(here), [9; 100]);

@@ -10,7 +10,8 @@ use std::rc::Rc;
 use tasks::{add, count, rust_twice};
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 {
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 {
         yield_now();
         n * n
     }

@@ -15,7 +15,8 @@ morestack::mapped! {
 }
 
 morestack::mapped_export! {
-    fn "leak.rust"(a: u64, b: u64, c: u64) {
+    #[unsafe(export_name = "leak.rust")]
+    fn leak_rust(a: u64, b: u64, c: u64) {
         println!("rust has {a} {b} {c}");
     }
 }

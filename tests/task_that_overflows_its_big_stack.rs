@@ -15,7 +15,8 @@ fn recurse(depth: u64) -> u64 {
 }
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 { recurse(n) }
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 { recurse(n) }
 }
 
 #[test]

@@ -19,7 +19,8 @@ fn fails(n: u64) -> bool {
 }
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 {
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 {
         let thread = std::thread::current().id();
         if current().is_some() {
             yield_now();

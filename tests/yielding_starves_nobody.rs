@@ -10,7 +10,8 @@ use std::rc::Rc;
 use tasks::bump;
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 { n }
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 { n }
 }
 
 #[test]

@@ -259,9 +259,11 @@ fn note_move(m: &Move) {
 
 /// The move of a stack of 64 KB, which 64-byte frames fill at depth 1000: nanoseconds, frames, bytes.
 pub fn one_move(scheduler: &Scheduler) -> (f64, u64, usize) {
-    set_move_hook(Some(note_move));
+    // SAFETY: the hook only takes notes.
+    unsafe { set_move_hook(Some(note_move)) };
     copied(scheduler, count_64(), 1_100);
-    set_move_hook(None);
+    // SAFETY: the hook only takes notes.
+    unsafe { set_move_hook(None) };
     let frames = MOVE_FRAMES.load(Relaxed);
     assert!(frames != 0, "no move at about 1000 frames");
     (MOVE_NANOS.load(Relaxed) as f64, frames, MOVE_USED.load(Relaxed) as usize)

@@ -89,7 +89,8 @@ impl<T> JoinHandle<T> {
         unsafe { is_done(self.g) }
     }
 
-    /// Waits for the task's end. In a task it parks; elsewhere it runs the scheduler until the task has ended.
+    /// Waits for the task's end. In a task of the same scheduler it parks; elsewhere it runs the task's scheduler until the
+    /// task has ended. (In a task of another scheduler, that other one stands still meanwhile.)
     ///
     /// # Errors
     /// The payload of the panic that ended the task; a `&'static str` if its scheduler was dropped before it had started.
@@ -116,14 +117,14 @@ impl<T> JoinHandle<T> {
                 }
             }
             _ => {
-                // SAFETY: this handle holds a reference.
-                unsafe { (*self.g).awaited.set(true) };
+                let awaiting = Awaiting::new(&self.inner, self.g);
                 self.inner.run_until(|| self.is_finished());
+                drop(awaiting);
                 // SAFETY: this handle holds a reference.
                 let label = crate::task::report::Label(self.g);
                 assert!(
                     self.is_finished(),
-                    "all tasks are asleep - deadlock: {label} is parked, and nobody can unpark it"
+                    "all tasks are asleep - deadlock: {label} has not ended, and no task of its scheduler is ready"
                 );
             }
         }
@@ -139,6 +140,31 @@ impl<T> JoinHandle<T> {
     /// As [`join`](Self::join), but a panic of the task goes on here.
     pub fn join_or_resume(self) -> T {
         self.join().unwrap_or_else(|payload| panic::resume_unwind(payload))
+    }
+}
+
+/// While it lives, the end of the task brings the scheduler back to its `run_until`s, until the one that waits has looked.
+struct Awaiting<'a> {
+    inner: &'a Inner,
+    g: *mut G,
+}
+
+impl<'a> Awaiting<'a> {
+    /// The caller holds a reference to `g` for as long.
+    fn new(inner: &'a Inner, g: *mut G) -> Awaiting<'a> {
+        // SAFETY: the caller's g is live.
+        unsafe { (*g).awaited.set(!is_done(g)) };
+        Awaiting { inner, g }
+    }
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        // SAFETY: as in `new`.
+        if unsafe { (*self.g).awaited.replace(false) && is_done(self.g) } {
+            // Its exit has counted it.
+            self.inner.awaited.set(self.inner.awaited.get() - 1);
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Inner {
     /// run in the middle of a switch.
     dead: UnsafeCell<Vec<*mut G>>,
     pub(super) next_id: Cell<u64>,
+    /// Tasks that have ended, and for which somebody in `run_until` waits that has not looked yet.
+    pub(super) awaited: Cell<u32>,
     parks: Cell<u32>,
     /// Where the next look for stacks to shrink begins.
     hand: Cell<usize>,
@@ -47,6 +49,7 @@ impl Inner {
             live: UnsafeCell::default(),
             dead: UnsafeCell::default(),
             next_id: Cell::new(1),
+            awaited: Cell::new(0),
             parks: Cell::new(0),
             hand: Cell::new(0),
         }
@@ -104,14 +107,17 @@ impl Inner {
     }
 
     /// Runs tasks until none is ready or `done` says so, which is asked whenever the scheduler gets its turn.
-    pub(super) fn run_until(&self, done: impl Fn() -> bool) {
+    pub(super) fn run_until(self: &Rc<Self>, done: impl Fn() -> bool) {
+        // If a task ends the process, thread-locals are destroyed above this frame, which then never returns: they may own
+        // the scheduler, but the tasks still need it.
+        let _kept = self.clone();
         crate::signal::refuse_in_handler("runs tasks");
         while !done() {
             // SAFETY: a queued task is live and stands in its sched; `m` is this thread's.
             unsafe {
                 let Some(g) = self.queue().pop_front() else { return };
                 start(g);
-                let outer = RUNNING.replace(self);
+                let outer = RUNNING.replace(Rc::as_ptr(self));
                 arch::morestack_run(g, self.thread.m());
                 RUNNING.set(outer);
                 while let Some(g) = (*self.dead.get()).pop() {
@@ -121,9 +127,12 @@ impl Inner {
         }
     }
 
-    /// The next task to switch to.
+    /// The next task to switch to; none if somebody in `run_until` has to look first, however many are ready.
     #[inline]
     fn next(&self) -> *mut G {
+        if self.awaited.get() != 0 {
+            return ptr::null_mut();
+        }
         // SAFETY: a queued task is live and stands in its sched.
         unsafe { self.queue().pop_front().map_or(ptr::null_mut(), |g| start(g)) }
     }
@@ -197,6 +206,7 @@ impl Inner {
                 self.remove(g);
                 free_stacks(g);
                 (*g).panic = Some(Box::new("the scheduler was dropped before the task had started"));
+                (*g).awaited.set(false);
                 ((*g).role.expect("a task has a role").cancel)(g);
                 self.ended(g);
                 G::release(g);
@@ -286,10 +296,9 @@ unsafe extern "C" fn morestack_exit(g: *mut G) -> *mut G {
             (*inner.dead.get()).push(g);
             return ptr::null_mut();
         }
-        let awaited = (*g).awaited.get();
+        inner.awaited.set(inner.awaited.get() + u32::from((*g).awaited.get()));
         G::release(g);
-        // Who waits in `run_until` for this one looks again, however many others are ready.
-        if awaited { ptr::null_mut() } else { inner.next() }
+        inner.next()
     }
 }
 

@@ -249,7 +249,7 @@ unsafe fn take_closure<F, T>(g: *mut G) -> T {
 
 unsafe fn finish_mapped<A: AbiArgs, R: AbiResults>(g: *mut G, frame: *const u64) {
     // SAFETY: `frame` is the frame that spawn_mapped laid out, wherever it is now, with the results in it.
-    unsafe { body::<Mapped<A, R>>(g).results = Some((*frame.cast::<CallFrame<A, R>>()).results.0) };
+    unsafe { body::<Mapped<A, R>>(g).results = Some((*frame.cast::<CallFrame<A, R>>()).results.0.assume_init()) };
 }
 
 unsafe fn take_mapped<A: AbiArgs, R: AbiResults>(g: *mut G) -> R {

@@ -63,8 +63,12 @@ static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Calls `hook` after each move in this process, on the system stack of the thread whose task moved; `None` ends it.
 ///
-/// For demonstrations and tests: it sees every task, and must neither panic nor call mapped code.
-pub fn set_move_hook(hook: Option<fn(&Move)>) {
+/// For demonstrations and tests: it sees every task.
+///
+/// # Safety
+/// The hook runs while the task that moved stands half-way in its check. It must not panic, not call mapped functions, and
+/// not use this crate's scheduler (no yield, park, spawn, join).
+pub unsafe fn set_move_hook(hook: Option<fn(&Move)>) {
     HOOK.store(hook.map_or(std::ptr::null_mut(), |f| f as *mut ()), Ordering::Release);
 }
 

@@ -14,7 +14,10 @@ static DESCRIBER: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Sets how reports call who is running, for the layers that know of tasks. Without it they name the OS thread, as
 /// [`describe_thread`] does.
-pub fn set_task_describer(describer: Describer) {
+///
+/// # Safety
+/// The describer is called from signal handlers: it must be async-signal-safe, and neither fault nor panic.
+pub unsafe fn set_task_describer(describer: Describer) {
     DESCRIBER.store(describer as *mut (), Ordering::Release);
 }
 

@@ -1,5 +1,7 @@
 //! ABI0 as Rust types: arguments, then results, in memory, each area 8-aligned, each value at its natural alignment.
 
+use std::mem::MaybeUninit;
+
 /// A value that ABI0 passes: a plain word, or an array of them.
 ///
 /// # Safety
@@ -21,8 +23,13 @@ unsafe impl<T> AbiValue for *mut T {}
 // SAFETY: C's layout for arrays.
 unsafe impl<T: AbiValue, const N: usize> AbiValue for [T; N] {}
 
+mod sealed {
+    /// Only this module says what a list of arguments or results looks like in memory.
+    pub trait Sealed {}
+}
+
 /// A list of arguments: a tuple of values.
-pub trait AbiArgs {
+pub trait AbiArgs: sealed::Sealed {
     /// The list as it lies in memory.
     #[doc(hidden)]
     type Area: Copy;
@@ -33,7 +40,7 @@ pub trait AbiArgs {
 }
 
 /// Results: nothing, one value, or a tuple of values.
-pub trait AbiResults {
+pub trait AbiResults: sealed::Sealed {
     /// The results as they lie in memory.
     #[doc(hidden)]
     type Area: Copy;
@@ -49,6 +56,7 @@ macro_rules! tuples {
         #[derive(Clone, Copy)]
         #[repr(C)]
         pub struct $name<$($t),*>($($t),*);
+        impl<$($t: AbiValue),*> sealed::Sealed for ($($t,)*) {}
         tuples!(@ AbiArgs $name $($t $n),*);
         tuples!(@ AbiResults $name $($t $n),*);
     )* };
@@ -71,6 +79,8 @@ tuples! {
     Area8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
 }
 
+impl sealed::Sealed for () {}
+
 impl AbiArgs for () {
     type Area = ();
     fn into_area(self) {}
@@ -82,6 +92,8 @@ impl AbiResults for () {
     fn into_area(self) {}
     fn from_area((): ()) {}
 }
+
+impl<T: AbiValue> sealed::Sealed for T {}
 
 impl<T: AbiValue> AbiResults for T {
     type Area = T;
@@ -103,7 +115,7 @@ pub(crate) struct Area<T>(pub(crate) T);
 #[repr(C)]
 pub(crate) struct CallFrame<A: AbiArgs, R: AbiResults> {
     pub(crate) args: Area<A::Area>,
-    pub(crate) results: Area<R::Area>,
+    pub(crate) results: Area<MaybeUninit<R::Area>>,
 }
 
 impl<A: AbiArgs, R: AbiResults> CallFrame<A, R> {
@@ -114,7 +126,6 @@ impl<A: AbiArgs, R: AbiResults> CallFrame<A, R> {
     /// A frame with these arguments and zeroed results.
     pub(crate) fn new(args: A) -> Self {
         let () = Self::ALIGNED;
-        // SAFETY: scalars, for which zero bytes are a value (AbiValue: words, pointers, arrays of them).
-        CallFrame { args: Area(args.into_area()), results: unsafe { std::mem::zeroed() } }
+        CallFrame { args: Area(args.into_area()), results: Area(MaybeUninit::zeroed()) }
     }
 }

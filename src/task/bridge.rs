@@ -55,7 +55,7 @@ impl<A: AbiArgs, R: AbiResults> MappedFn<A, R> {
     ///
     /// # Safety
     /// A mapped function is there, its arguments and results are those of the signature, and calling it with any such
-    /// arguments (raw pointers excepted) is sound.
+    /// arguments is sound, from several threads at once too.
     pub unsafe fn new(code: CodeRange) -> Self {
         if cfg!(debug_assertions)
             && let Ok(table) = Table::of_program()
@@ -82,8 +82,11 @@ impl<A: AbiArgs, R: AbiResults> MappedFn<A, R> {
     pub fn call(&self, args: A) -> R {
         let mut frame = CallFrame::<A, R>::new(args);
         // SAFETY: `new`'s caller says that the function has this frame and may be called.
-        unsafe { call(self.code.start, (&raw mut frame).cast(), CallFrame::<A, R>::WORDS) };
-        R::from_area(frame.results.0)
+        // It has left its results in the frame.
+        unsafe {
+            call(self.code.start, (&raw mut frame).cast(), CallFrame::<A, R>::WORDS);
+            R::from_area(frame.results.0.assume_init())
+        }
     }
 }
 
@@ -94,8 +97,10 @@ impl<A: AbiArgs, R: AbiResults> MappedFn<A, R> {
 unsafe fn call(entry: usize, frame: *mut u64, words: usize) {
     crate::signal::refuse_in_handler("calls a mapped function");
     let mut g = arch::current_g();
+    // Kept across the call: if Rust code in it ends the process, thread-locals are destroyed while the borrowed g is in use.
+    let mut lender = None;
     if g.is_null() {
-        g = thread::borrow_g();
+        g = lender.insert(thread::current()).g();
     }
     // SAFETY: the current g is live and only this thread touches these fields; its records are live because the frames that
     // made them are still on the stack.
@@ -164,7 +169,7 @@ pub unsafe fn from_mapped<A: AbiArgs, R: AbiResults>(frame: *mut u64, body: impl
         }
         match panic::catch_unwind(AssertUnwindSafe(|| body(A::from_area(args)))) {
             Ok(results) => {
-                (*frame).results.0 = results.into_area();
+                (*frame).results.0.write(results.into_area());
                 0
             }
             Err(payload) => {
@@ -272,7 +277,9 @@ macro_rules! __mapped_result {
 ///
 /// ```
 /// morestack::mapped_export! {
-///     fn "example.square"(x: u64) -> u64 { x * x }
+///     /// Squares.
+///     #[unsafe(export_name = "example.square")]
+///     fn square(x: u64) -> u64 { x * x }
 /// }
 ///
 /// morestack::mapped_asm!(
@@ -302,23 +309,26 @@ macro_rules! __mapped_result {
 /// }
 /// ```
 ///
+/// Each is an ordinary Rust function besides. The name is `unsafe` as in every `export_name`: it must be nobody else's, and the
+/// mapped code that calls it must pass these arguments.
+///
 /// It stands where items stand, at the top level of a module, because assembly does.
 ///
 /// The function runs on a big stack. It may panic, park, and call mapped code; a panic goes to the nearest Rust frame below
 /// the mapped ones.
 #[macro_export]
 macro_rules! mapped_export {
-    ($(fn $symbol:literal($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => { $(
+    ($($(#[doc = $doc:expr])* #[unsafe(export_name = $symbol:literal)] $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => { $(
+        $(#[doc = $doc])*
+        $vis fn $name($($arg: $ty),*) $(-> $ret)? $body
         const _: () = {
             // Named, because `global_asm!` stands at the top level, where nothing in this block can be named by a path.
             #[unsafe(export_name = concat!($symbol, "$rust"))]
             unsafe extern "C" fn shim(frame: *mut u64) -> usize {
                 type Args = ($($ty,)*);
                 type Results = $crate::__mapped_result!($($ret)?);
-                // Outside the `unsafe` block, which is not the body's.
-                let body = |($($arg,)*): Args| -> Results { $body };
                 // SAFETY: only the wrapper below calls this, with a frame of this signature.
-                unsafe { $crate::task::bridge::from_mapped::<Args, Results>(frame, body) }
+                unsafe { $crate::task::bridge::from_mapped::<Args, Results>(frame, |($($arg,)*)| $name($($arg),*)) }
             }
         };
         $crate::mapped_asm!(

@@ -88,7 +88,7 @@ pub struct G {
     /// Its place in the scheduler's list of live tasks.
     pub(crate) index: Cell<usize>,
     /// Its handles, and the scheduler while it lives.
-    pub(crate) refs: Cell<u32>,
+    pub(crate) refs: Cell<usize>,
     /// The task that waits for its end.
     pub(crate) joiner: Cell<*mut G>,
     /// The scheduler it belongs to; only that layer looks inside.

@@ -77,8 +77,11 @@ pub(crate) fn program_table() -> &'static Table {
 
 /// Tells the reports of the layers below which task they speak of.
 pub(crate) fn register() {
-    report::set_task_describer(|out| {
-        // A report on its way out cannot do more about an error than go on.
-        let _ = write!(out, "{}", Label(arch::current_g()));
-    });
+    // SAFETY: it reads the current g, which is live, and formats into `out` without allocating.
+    unsafe {
+        report::set_task_describer(|out| {
+            // A report on its way out cannot do more about an error than go on.
+            let _ = write!(out, "{}", Label(arch::current_g()));
+        });
+    }
 }

@@ -43,6 +43,12 @@ impl Thread {
         thread
     }
 
+    /// The `g` that it lends to calls of mapped code outside any task.
+    pub(crate) fn g(&self) -> *mut G {
+        debug_assert!(!ptr::eq(crate::arch::current_g(), self.g.get()), "a g that is lent is current");
+        self.g.get()
+    }
+
     /// Its `M`.
     pub(crate) fn m(&self) -> *mut M {
         self.m.get()
@@ -71,12 +77,4 @@ pub(crate) fn current() -> Rc<Thread> {
     THREAD
         .try_with(|t| t.get_or_init(Thread::new).clone())
         .unwrap_or_else(|_| LATE.with(|late| (**late.get_or_init(|| ManuallyDrop::new(Thread::new()))).clone()))
-}
-
-/// The `g` that the calling thread lends to calls of mapped code outside any task. It lives as long as the thread.
-#[cold]
-pub(crate) fn borrow_g() -> *mut G {
-    let g = current().g.get();
-    debug_assert!(!ptr::eq(crate::arch::current_g(), g), "a g that is lent is current");
-    g
 }

@@ -17,5 +17,6 @@ morestack::mapped_asm!(
 );
 
 morestack::mapped_export! {
-    fn "exported.square"(x: u64) -> u64 { x * x }
+    #[unsafe(export_name = "exported.square")]
+    fn exported_square(x: u64) -> u64 { x * x }
 }

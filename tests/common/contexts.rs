@@ -13,7 +13,8 @@ morestack::mapped! {
 }
 
 morestack::mapped_export! {
-    fn "contexts.body"(body: *const ()) -> u64 {
+    #[unsafe(export_name = "contexts.body")]
+    fn contexts_body(body: *const ()) -> u64 {
         // SAFETY: `everywhere` passes a `fn()`.
         let body = unsafe { std::mem::transmute::<*const (), fn()>(body) };
         body();

@@ -47,13 +47,16 @@ thread_local! {
 
 /// The moves that tasks of this thread make while `f` runs. Tests on other threads do not matter.
 pub fn moves_during<R>(f: impl FnOnce() -> R) -> (R, Vec<Move>) {
-    set_move_hook(Some(|m| {
-        MOVES.with_borrow_mut(|moves| {
-            if let Some(moves) = moves {
-                moves.push(*m);
-            }
-        });
-    }));
+    // SAFETY: it only counts.
+    unsafe {
+        set_move_hook(Some(|m| {
+            MOVES.with_borrow_mut(|moves| {
+                if let Some(moves) = moves {
+                    moves.push(*m);
+                }
+            });
+        }))
+    };
     MOVES.set(Some(Vec::new()));
     let result = f();
     (result, MOVES.take().expect("moves_during is not nested"))
