@@ -7,11 +7,11 @@
 
 use super::StackCache;
 use super::error::StackError;
+use super::frames::table::Table;
+use super::frames::walk::{Frame, Place, Walk, WalkError};
 use super::layout::{STACK_GUARD, STACK_MIN, STACK_SMALL, STACK_TOP};
 use super::state::GoStack;
 use super::stats::COUNTERS;
-use super::table::Table;
-use super::walk::{Frame, Place, Walk, WalkError};
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 

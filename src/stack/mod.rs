@@ -3,30 +3,19 @@
 //! The lowest layer; it knows nothing of tasks and schedulers.
 
 pub mod big;
-mod blocks;
 pub mod debug;
 mod error;
-mod fenced;
+pub mod frames;
 pub mod grow;
-mod large;
 pub mod layout;
-mod os;
-mod pool;
 pub mod report;
-mod ring;
-mod section;
 mod segment;
-mod slab;
-pub(crate) mod stackmap;
 pub(crate) mod state;
 mod stats;
-pub mod table;
-pub(crate) mod walk;
 
 pub use error::StackError;
-pub use pool::{StackCache, release_idle};
-pub use segment::{SEGMENT_MAX, Segment};
-pub use stackmap::StackMap;
+pub use frames::{StackMap, table};
+pub use segment::{SEGMENT_MAX, Segment, StackCache, release_idle};
 pub use stats::{SIZES, Stats, stats};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -12,8 +12,8 @@ use super::abi::{AbiArgs, AbiResults, CallFrame};
 use super::g::G;
 use super::{report, thread};
 use crate::arch;
+use crate::stack::frames::table::Table;
 use crate::stack::grow::{self, Innermost};
-use crate::stack::table::Table;
 use std::marker::PhantomData;
 use std::panic::{self, AssertUnwindSafe};
 

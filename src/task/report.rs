@@ -2,10 +2,10 @@
 
 use super::g::G;
 use crate::arch;
+use crate::stack::frames::table::Table;
+use crate::stack::frames::walk::Walk;
 use crate::stack::grow::{GrowError, Innermost};
 use crate::stack::report;
-use crate::stack::table::Table;
-use crate::stack::walk::Walk;
 use std::fmt;
 
 /// Names a task: `task 7 "parser"`. Allocates nothing.

@@ -12,12 +12,13 @@
 use std::sync::Mutex;
 
 use super::blocks::{RUN_MAX, UNIT};
-use super::debug;
-use super::layout::{POOL_CLASSES, POOL_MAX, STACK_MIN};
-use super::segment::{SEGMENT_MAX, Segment};
 use super::slab::{Slabs, class_size};
-use super::stats::{COUNTERS, size_index};
-use super::{StackError, fenced, large, locked, os};
+use super::{SEGMENT_MAX, Segment};
+use super::{fenced, large, os};
+use crate::stack::debug;
+use crate::stack::layout::{POOL_CLASSES, POOL_MAX, STACK_MIN};
+use crate::stack::stats::{COUNTERS, size_index};
+use crate::stack::{StackError, locked};
 
 /// Bytes per size that a thread's list may hold: Go's number. A list goes to the pool for half of it at a time (at least one
 /// segment), so a burst of spawns takes the lock once in 8 times. With 64 KB, a stack that grows to 640 KB on fresh memory

@@ -4,11 +4,11 @@
 //! and a chain instead. Bits are out of line, so a free segment's memory is never touched: it costs no fault, it can be given
 //! back to the kernel, and a write through a stale pointer cannot break a list.
 
-use super::StackError;
 use super::blocks::{Blocks, UNIT};
-use super::layout::{POOL_CLASSES, STACK_MIN};
 use super::ring::Lists;
-use super::stats::COUNTERS;
+use crate::stack::StackError;
+use crate::stack::layout::{POOL_CLASSES, STACK_MIN};
+use crate::stack::stats::COUNTERS;
 
 const _: () = assert!(UNIT / STACK_MIN <= 32, "a slab's segments fit a word of bits");
 

@@ -12,8 +12,8 @@
 //!       function is a top frame: this stretch ends; the next begins at the next ToRust record, or the walk is over
 //! ```
 
-use super::state::{GoStack, ToRust};
 use super::table::{CallSite, Found, Function, Table};
+use crate::stack::state::{GoStack, ToRust};
 
 /// Why a stack cannot be walked. A stack whose walk fails cannot be moved, and that is fatal.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub struct Frame<'t> {
     /// First word of its arguments.
     pub args: usize,
     /// Nothing in it but the saved frame pointer can point into the stack ([`Found::quiet`]).
-    pub(super) quiet: bool,
+    pub(in crate::stack) quiet: bool,
 }
 
 impl Frame<'_> {
@@ -219,7 +219,7 @@ impl<'t> Walk<'t> {
     /// it: its saved frame pointer and return address must be those of a caller in that very call. But the next frame's
     /// address comes from the frame size, not from memory, so the processor works on many frames at once.
     #[inline]
-    pub(super) fn pass_recursion(&mut self, mut each: impl FnMut(usize, usize)) -> usize {
+    pub(in crate::stack) fn pass_recursion(&mut self, mut each: impl FnMut(usize, usize)) -> usize {
         let Some(Found { function, site, quiet: true }) = self.last else { return 0 };
         let frame = function.frame as usize;
         let (pc, step) = (site.pc, frame + 16);

@@ -13,11 +13,11 @@
 //!
 //! All of this is metadata out of line, under the lock of its owner.
 
-use super::StackError;
-use super::layout::PAGE;
 use super::os::{self, HUGE};
 use super::ring::Lists;
-use super::stats::COUNTERS;
+use crate::stack::StackError;
+use crate::stack::layout::PAGE;
+use crate::stack::stats::COUNTERS;
 
 /// Bytes of a unit: a slab's 32 smallest segments fit one word of bits, and 32 units fit a block.
 pub(super) const UNIT: usize = 64 << 10;

@@ -15,10 +15,10 @@
 
 use std::sync::Mutex;
 
-use super::StackError;
+use super::Segment;
 use super::os::{self, Access, HUGE};
-use super::segment::Segment;
-use super::stats::COUNTERS;
+use crate::stack::StackError;
+use crate::stack::stats::COUNTERS;
 
 /// Smallest large segment: where moving pages begins to beat copying bytes. The kernel flushes up to 32 moved pages from the
 /// TLB one by one, so that 128 KB cost 7 us to move and 256 KB only 3.5; copying them costs 3 and 7 us, and 40 and 85 us
@@ -78,7 +78,7 @@ impl Cache {
 }
 
 fn take_cached(size: usize) -> Option<usize> {
-    super::locked(&CACHE).take(size)
+    crate::stack::locked(&CACHE).take(size)
 }
 
 /// The pieces of a segment `[lo, lo + size)`, from the top: address and size.
@@ -154,7 +154,7 @@ unsafe fn furnish(lo: usize, size: usize, taken: usize) {
 pub(super) unsafe fn free(segment: Segment) {
     let (lo, size) = segment.into_parts();
     let mut kept = 0;
-    let mut cache = super::locked(&CACHE);
+    let mut cache = crate::stack::locked(&CACHE);
     for (piece, piece_size) in pieces(lo, size) {
         if !cache.put(piece, piece_size) {
             break;

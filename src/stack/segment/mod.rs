@@ -1,8 +1,18 @@
 //! An owned piece of stack memory.
 
-use super::layout::STACK_MIN;
+mod blocks;
+mod fenced;
+mod large;
+mod os;
+mod pool;
+mod ring;
+mod slab;
 
-/// Largest segment that can be asked for. Far above any limit a task has ([`MAX_STACK`](super::layout::MAX_STACK)); it only
+pub use pool::{StackCache, release_idle};
+
+use crate::stack::layout::STACK_MIN;
+
+/// Largest segment that can be asked for. Far above any limit a task has ([`MAX_STACK`](crate::stack::layout::MAX_STACK)); it only
 /// keeps the arithmetic on sizes away from overflow.
 pub const SEGMENT_MAX: usize = 1 << 40;
 
@@ -10,8 +20,8 @@ pub const SEGMENT_MAX: usize = 1 << 40;
 ///
 /// The size is a power of two from [`STACK_MIN`] to [`SEGMENT_MAX`], and `lo` is a multiple of [`STACK_MIN`].
 ///
-/// It goes back through [`StackCache::free`](super::StackCache::free) or
-/// [`StackCache::relocate`](super::StackCache::relocate). It cannot give itself back when dropped, because it does not know
+/// It goes back through [`StackCache::free`](StackCache::free) or
+/// [`StackCache::relocate`](StackCache::relocate). It cannot give itself back when dropped, because it does not know
 /// a cache; so a debug build panics when one is dropped instead, and a release build leaks it.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a segment that is not given back to a cache is leaked"]
@@ -23,7 +33,7 @@ pub struct Segment {
 impl Segment {
     /// # Safety
     /// `[lo, lo + size)` is mapped readable and writable, nobody else owns it, and `lo` and `size` are as the type says.
-    pub(super) unsafe fn new(lo: usize, size: usize) -> Segment {
+    pub(in crate::stack) unsafe fn new(lo: usize, size: usize) -> Segment {
         debug_assert!(size.is_power_of_two() && size >= STACK_MIN && lo.is_multiple_of(STACK_MIN));
         Segment { lo, size }
     }
@@ -51,7 +61,7 @@ impl Segment {
 
     /// Ends the ownership without a trace: the caller now answers for the memory `[lo, lo + size)`.
     #[inline]
-    pub(super) fn into_parts(self) -> (usize, usize) {
+    pub(in crate::stack) fn into_parts(self) -> (usize, usize) {
         let parts = (self.lo, self.size);
         std::mem::forget(self);
         parts

@@ -6,11 +6,11 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use super::StackError;
-use super::layout::PAGE;
+use super::Segment;
 use super::os::{self, Access};
-use super::segment::Segment;
-use super::stats::COUNTERS;
+use crate::stack::StackError;
+use crate::stack::layout::PAGE;
+use crate::stack::stats::COUNTERS;
 
 /// Freed segments that stay inaccessible. Each is a mapping; a sixteenth of what the kernel allows a process by default
 /// (`vm.max_map_count`, 65530) leaves two mappings each for 30,000 live ones.
@@ -53,7 +53,7 @@ pub(super) unsafe fn free(segment: Segment) {
             return;
         }
     }
-    let mut freed = super::locked(&FREED);
+    let mut freed = crate::stack::locked(&FREED);
     freed.push_back((base, len));
     if freed.len() > QUARANTINE
         && let Some((base, len)) = freed.pop_front()

@@ -5,7 +5,7 @@
 use std::io;
 use std::ptr::with_exposed_provenance_mut as pointer;
 
-use super::layout::PAGE;
+use crate::stack::layout::PAGE;
 
 /// Size of a huge page.
 pub(super) const HUGE: usize = 2 << 20;
@@ -127,6 +127,6 @@ pub(super) unsafe fn move_pages(from: usize, to: usize, len: usize) -> io::Resul
 }
 
 /// The errno's error for a request of the kernel that failed, as a stack's error.
-pub(super) fn out_of_memory(size: usize) -> impl FnOnce(io::Error) -> super::StackError {
-    move |source| super::StackError::OutOfMemory { size, source }
+pub(super) fn out_of_memory(size: usize) -> impl FnOnce(io::Error) -> crate::stack::StackError {
+    move |source| crate::stack::StackError::OutOfMemory { size, source }
 }

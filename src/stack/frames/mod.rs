@@ -1,0 +1,10 @@
+//! What is known about the frames on a go segment: the function table with its stack maps, and the walk over the frames.
+
+mod chains;
+mod function;
+mod section;
+mod stackmap;
+pub mod table;
+pub(crate) mod walk;
+
+pub use stackmap::StackMap;
