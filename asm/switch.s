@@ -13,8 +13,8 @@
 
 FILE "asm/switch.s"
 
-# GOGO, RESUME: the bodies of morestack_gogo and morestack_resume, see there. The calls that yield have them in place: each
-# jump that is taken counts where a switch is a few ns.
+# GOGO, RESUME: what morestack_gogo and morestack_resume do, see there. The calls that yield have it in place: each jump
+# that is taken counts where a switch is a few ns.
 .macro GOGO
     # Already the task's, at each instruction: CFA = g.sched.sp, and so on, by way of %rax (0x70: breg0).
     .cfi_escape 0x0f, 3, 0x70, G_sched_sp, 0x06
@@ -96,7 +96,9 @@ morestack_resume:
     .cfi_startproc
     .cfi_signal_frame
     CFI_RECORD
-    RESUME
+    testq %rax, %rax
+    jz morestack_run_return
+    jmp morestack_gogo
     .cfi_endproc
     .size morestack_resume, . - morestack_resume
 

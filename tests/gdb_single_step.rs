@@ -127,8 +127,8 @@ const LEAVE: [&str; 5] = [
     "morestack_closure_start",
 ];
 
-/// Which code goes on with a task: its traces are the task's already, while the code may be another's that gives way.
-const SWITCHES: [&str; 5] =
+/// What goes on with a task, or has that in place at its end: its trace is the next task's by then.
+const SWITCH: [&str; 5] =
     ["morestack_resume", "morestack_gogo", "morestack_mcall", "runtime.Gosched", "runtime.gopark"];
 
 /// Where the traces of threads end.
@@ -183,7 +183,7 @@ fn step_through(name: &str, chains: &[&str]) {
                 allowed.extend(["morestack_noctxt", "morestack"].map(|slow| format!("{trace} {slow}")));
             }
             if innermost.starts_with("step.") || LEAVE.contains(&innermost) {
-                allowed.extend(SWITCHES.map(|switch| format!("{trace} {switch}")));
+                allowed.extend(SWITCH.map(|switch| format!("{trace} {switch}")));
             }
         }
     }
@@ -228,8 +228,9 @@ fn growth() {
                 "step_anchor body morestack_enter step.outer step.large morestack_noctxt",
                 "step_anchor body morestack_enter step.outer step.large morestack",
                 "step_anchor body morestack_enter step.outer step.large morestack_resume",
+                "step_anchor body morestack_enter step.outer step.large morestack_gogo",
                 "step_anchor body morestack_enter step.outer step.closure morestack",
-                "step_anchor body morestack_enter step.outer step.closure morestack_resume",
+                "step_anchor body morestack_enter step.outer step.closure morestack_gogo",
                 "single_step_end",
             ],
         );
@@ -308,9 +309,10 @@ fn tasks() {
             &[
                 "morestack_run",
                 "morestack_mapped_start morestack_gogo",
+                // One task's yield begins another, or goes on with it.
                 "morestack_closure_start runtime.Gosched",
+                "morestack_closure_start step_anchor body morestack_mcall runtime.Gosched",
                 "morestack_mapped_start step.yields runtime.Gosched",
-                "morestack_mapped_start step.yields morestack_mcall",
                 "morestack_mapped_start step.yields morestack_gogo",
                 "morestack_mapped_start step.calls_rust step.rust morestack_call_rust morestack_call_rust",
                 "morestack_mapped_start step.calls_rust step.rust morestack_call_rust callback morestack_mcall morestack_mcall",
