@@ -73,6 +73,7 @@ fn switch(c: &mut Criterion) {
     group.throughput(Throughput::Elements(2 * EACH));
     group.bench_function("closures", |b| b.iter(|| figures::switch_closures(&scheduler, EACH)));
     group.bench_function("mapped", |b| b.iter(|| figures::switch_mapped(&scheduler, EACH)));
+    group.bench_function("corosensei, no scheduler", |b| b.iter(|| figures::switch_coroutine(EACH)));
 }
 
 fn main() {

@@ -309,8 +309,7 @@ fn tasks() {
             &[
                 "morestack_run",
                 "morestack_mapped_start morestack_gogo",
-                // One task's yield begins another, or goes on with it.
-                "morestack_closure_start runtime.Gosched",
+                // One task's yield goes on with another.
                 "morestack_closure_start step_anchor body morestack_mcall runtime.Gosched",
                 "morestack_mapped_start step.yields runtime.Gosched",
                 "morestack_mapped_start step.yields morestack_gogo",
