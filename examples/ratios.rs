@@ -56,18 +56,22 @@ impl Report {
             });
             let figures = format!("{with:.2} ns/call, without {without:.2}");
             self.line(&format!("check, {name}: time"), &figures, "x", ratio, target);
+            let (with, without, ratio) = self.descents(recursion, 1_000, 40);
+            let figures = format!("{with:.2} ns/call, without {without:.2}");
+            self.line(&format!("check, {name}: time, 1000 deep"), &figures, "x", ratio, target);
         }
     }
 
     /// Descents with and without the check on a segment that has grown before; ns per frame.
-    fn descents(&self, recursion: Recursion, depth: u64) -> (f64, f64, f64) {
+    fn descents(&self, recursion: Recursion, depth: u64, rounds: u64) -> (f64, f64, f64) {
         let samples = self.samples;
         in_task(move || {
-            let per_frame = 1.0 / depth as f64;
-            assert_eq!(recursion.mapped.call((depth,)), plain_here(recursion, depth), "the same function");
+            let per_frame = 1.0 / (rounds * depth) as f64;
+            let result = recursion.mapped.call((depth,));
+            assert_eq!(result, plain_here(recursion, depth), "the same function");
             Report { samples, missed: 0 }.against(
-                || per_frame * time(|| assert_eq!(recursion.mapped.call((depth,)), depth)),
-                || per_frame * time(|| assert_eq!(plain_here(recursion, depth), depth)),
+                || per_frame * time(|| (0..rounds).for_each(|_| assert_eq!(recursion.mapped.call((depth,)), result))),
+                || per_frame * time(|| (0..rounds).for_each(|_| assert_eq!(plain_here(recursion, depth), result))),
             )
         })
     }
@@ -93,7 +97,7 @@ impl Report {
         self.line(&format!("growth pooled, {what}"), &figures, "x", ratio, pooled_target);
         drop(stack);
 
-        let (with, without, ratio) = self.descents(recursion, depth);
+        let (with, without, ratio) = self.descents(recursion, depth, 1_000_000 / depth);
         let figures = format!("{with:.2} ns/frame, without {without:.2}");
         self.line(&format!("second descent, {what}"), &figures, "x", ratio, 1.1);
 
