@@ -1,4 +1,4 @@
-# Switches between tasks and the system stack: run, gogo, mcall, systemstack, and the calls by which mapped code yields.
+# Switches between tasks and the system stack: run, gogo, mcall, switch, systemstack, and the calls by which mapped code yields.
 #
 #     system stack                        big stack of a Rust task        go segment of a mapped task
 #     | scheduler loop        |           | ...                  |        | ...                   |
@@ -32,6 +32,46 @@ FILE "asm/switch.s"
     testq %rax, %rax
     jz morestack_run_return
     GOGO
+.endm
+
+# LEAVE_RUST: a call by which Rust code leaves its task: a frame, and the callee-saved registers below it.
+.macro LEAVE_RUST
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    pushq %rbx
+    .cfi_offset %rbx, -24
+    pushq %r12
+    .cfi_offset %r12, -32
+    pushq %r13
+    .cfi_offset %r13, -40
+    pushq %r14
+    .cfi_offset %r14, -48
+    pushq %r15
+    .cfi_offset %r15, -56
+.endm
+
+# STAND_AT g, label: the task that runs is g, and goes on at label. Clobbers %rax.
+.macro STAND_AT g, label
+    movq %rsp, G_sched_sp(\g)
+    movq %rbp, G_sched_bp(\g)
+    leaq \label(%rip), %rax
+    movq %rax, G_sched_pc(\g)
+.endm
+
+# BACK_IN_RUST: gogo lands here, with %rsp and %rbp as LEAVE_RUST left them. A big stack needs no guard.
+.macro BACK_IN_RUST
+    CLEAR_GUARD
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    ret
 .endm
 
 # morestack_run(g: %rdi, m: %rsi)
@@ -122,27 +162,10 @@ morestack_gogo:
 morestack_mcall:
     .cfi_startproc
     .cfi_signal_frame
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
-    pushq %rbx
-    .cfi_offset %rbx, -24
-    pushq %r12
-    .cfi_offset %r12, -32
-    pushq %r13
-    .cfi_offset %r13, -40
-    pushq %r14
-    .cfi_offset %r14, -48
-    pushq %r15
-    .cfi_offset %r15, -56
+    LEAVE_RUST
     movq %rdi, %rdx
     GET_G %rdi
-    movq %rsp, G_sched_sp(%rdi)
-    movq %rbp, G_sched_bp(%rdi)
-    leaq morestack_mcall_resumed(%rip), %rax
-    movq %rax, G_sched_pc(%rdi)
+    STAND_AT %rdi, morestack_mcall_resumed
     .cfi_remember_state
     leaq G_sched(%rdi), %rbp
     # The next frame is this function at morestack_mcall_resumed; it has the callee-saved registers.
@@ -156,20 +179,39 @@ morestack_mcall:
     call *%rdx
     RESUME
     .cfi_restore_state
-    # gogo lands here: %rsp and %rbp as saved above. A big stack needs no guard.
     nop                             # traces look up the address before a return address: keep it inside this state
 morestack_mcall_resumed:
-    CLEAR_GUARD
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
-    ret
+    BACK_IN_RUST
     .cfi_endproc
     .size morestack_mcall, . - morestack_mcall
+
+# morestack_switch(to: %rdi)
+#   Rust on a task's big stack calls it: goes on with another task, without a visit to the system stack. Returns when the
+#   task that called is resumed.
+#   clobbers: as any SysV function
+    .p2align 4
+    .globl morestack_switch
+    .type morestack_switch, @function
+morestack_switch:
+    .cfi_startproc
+    .cfi_signal_frame
+    LEAVE_RUST
+    GET_G %rsi
+    STAND_AT %rsi, morestack_switch_resumed
+    movq %rdi, %rax
+    .cfi_remember_state
+    .cfi_same_value %rbx            # the other task's, whose frames these are from here on
+    .cfi_same_value %r12
+    .cfi_same_value %r13
+    .cfi_same_value %r14
+    .cfi_same_value %r15
+    GOGO
+    .cfi_restore_state
+    nop                             # as in morestack_mcall
+morestack_switch_resumed:
+    BACK_IN_RUST
+    .cfi_endproc
+    .size morestack_switch, . - morestack_switch
 
 # morestack_systemstack(f: %rdi, arg: %rsi)
 #   Rust on a task's big stack calls it: runs f(arg) on the system stack and returns. The task is not switched away.
@@ -186,10 +228,7 @@ morestack_systemstack:
     movq %rsp, %rbp
     .cfi_def_cfa_register %rbp
     GET_G %rcx
-    movq %rsp, G_sched_sp(%rcx)
-    movq %rbp, G_sched_bp(%rcx)
-    leaq morestack_systemstack_return(%rip), %rax
-    movq %rax, G_sched_pc(%rcx)
+    STAND_AT %rcx, morestack_systemstack_return
     .cfi_remember_state
     leaq G_sched(%rcx), %rbp
     CFI_RECORD

@@ -140,6 +140,8 @@ unsafe extern "C" {
     pub(crate) fn morestack_run(g: *mut G, m: *mut M);
     /// Saves the current task and runs `f` on the system stack, which returns the task to run next, or null. asm/switch.s.
     pub(crate) fn morestack_mcall(f: unsafe extern "C" fn(*mut G) -> *mut G);
+    /// Saves the current task and goes on with another. asm/switch.s.
+    pub(crate) fn morestack_switch(to: *mut G);
     /// Runs `f(arg)` on the system stack. asm/switch.s.
     pub(crate) fn morestack_systemstack(f: unsafe extern "C" fn(*mut ()), arg: *mut ());
     /// Calls a mapped function on `g`'s go segment; 1 if a panic was carried here. asm/enter.s.

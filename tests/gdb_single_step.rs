@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::Command;
 
-use morestack::sched::{Idle, Scheduler, yield_now};
+use morestack::sched::{Idle, Scheduler, park, yield_now};
 
 morestack::mapped_asm!(include_str!(concat!(env!("OUT_DIR"), "/tests/asm/single_step.s")));
 
@@ -87,7 +87,7 @@ struct Stop {
 
 /// What is compared: the outermost frames of threads and tasks, the runtime's assembly, and this file's functions. The rest
 /// is other people's.
-const SHOWN: [&str; 5] = ["step_anchor", "callback", "nested", "body", "single_step_end"];
+const SHOWN: [&str; 6] = ["step_anchor", "callback", "nested", "body", "parking", "single_step_end"];
 
 impl Stop {
     /// Outermost first, what is `SHOWN`.
@@ -102,12 +102,13 @@ impl Stop {
     }
 }
 
-const ASSEMBLY: [&str; 13] = [
+const ASSEMBLY: [&str; 14] = [
     "morestack_noctxt",
     "morestack_resume",
     "morestack_gogo",
     "morestack_run",
     "morestack_mcall",
+    "morestack_switch",
     "morestack_systemstack",
     "morestack_enter",
     "morestack_carry",
@@ -119,8 +120,9 @@ const ASSEMBLY: [&str; 13] = [
 ];
 
 /// Where a task is left for the system stack, or begun.
-const LEAVE: [&str; 5] = [
+const LEAVE: [&str; 6] = [
     "morestack_mcall",
+    "morestack_switch",
     "morestack_systemstack",
     "morestack_call_rust",
     "morestack_mapped_start",
@@ -128,8 +130,8 @@ const LEAVE: [&str; 5] = [
 ];
 
 /// What goes on with a task, or has that in place at its end: its trace is the next task's by then.
-const SWITCH: [&str; 5] =
-    ["morestack_resume", "morestack_gogo", "morestack_mcall", "runtime.Gosched", "runtime.gopark"];
+const SWITCH: [&str; 6] =
+    ["morestack_resume", "morestack_gogo", "morestack_mcall", "morestack_switch", "runtime.Gosched", "runtime.gopark"];
 
 /// Where the traces of threads end.
 const THREAD: [&str; 4] = ["clone3", "__clone3", "clone", "_start"];
@@ -310,13 +312,14 @@ fn tasks() {
                 "morestack_run",
                 "morestack_mapped_start morestack_gogo",
                 // One task's yield goes on with another.
-                "morestack_closure_start step_anchor body morestack_mcall runtime.Gosched",
+                "morestack_closure_start step_anchor body morestack_switch runtime.Gosched",
                 "morestack_mapped_start step.yields runtime.Gosched",
                 "morestack_mapped_start step.yields morestack_gogo",
                 "morestack_mapped_start step.calls_rust step.rust morestack_call_rust morestack_call_rust",
-                "morestack_mapped_start step.calls_rust step.rust morestack_call_rust callback morestack_mcall morestack_mcall",
-                "morestack_mapped_start step.calls_rust step.rust morestack_call_rust callback morestack_mcall morestack_gogo",
-                "morestack_closure_start step_anchor body morestack_mcall morestack_mcall",
+                "morestack_mapped_start step.calls_rust step.rust morestack_call_rust callback morestack_switch",
+                "morestack_mapped_start step.calls_rust step.rust morestack_call_rust callback morestack_switch morestack_gogo",
+                "morestack_closure_start step_anchor body morestack_switch",
+                "morestack_closure_start step_anchor parking morestack_mcall morestack_mcall",
                 "morestack_closure_start step_anchor body morestack_systemstack morestack_systemstack",
                 "morestack_closure_start step_anchor body morestack_systemstack morestack_gogo",
                 "morestack_closure_start step_anchor body morestack_enter step.inner",
@@ -329,6 +332,11 @@ fn tasks() {
         yield_now();
         black_box(inner(black_box(x)))
     }
+    #[inline(never)]
+    extern "C" fn parking(x: u64) -> u64 {
+        park();
+        black_box(x)
+    }
     inner(0);
     let scheduler = Scheduler::new();
     let a = scheduler.spawn_mapped(yields::function(), (5,));
@@ -337,9 +345,13 @@ fn tasks() {
     // Detached, so their memory goes with them, while the switch away from them is still on.
     drop(scheduler.spawn_mapped(yields::function(), (8,)));
     drop(scheduler.spawn(|| step_anchor(body, 9)));
+    let parked = scheduler.spawn(|| step_anchor(parking, 7));
     single_step_begin();
+    assert_eq!(scheduler.run(), Idle::Parked(1));
+    parked.task().unpark();
     assert_eq!(scheduler.run(), Idle::Finished);
     single_step_end();
+    assert_eq!(parked.join().unwrap(), 7);
     assert_eq!(a.join().unwrap(), 5);
     assert_eq!(b.join().unwrap(), 7);
     assert_eq!(c.join().unwrap(), YIELDS);

@@ -25,7 +25,7 @@ pub fn yield_now() {
     crate::signal::refuse_in_handler("yields");
     match current_task() {
         // SAFETY: this is Rust code of a task, on its big stack.
-        Some(_) => unsafe { arch::morestack_mcall(queue::morestack_yield) },
+        Some(g) => unsafe { queue::yield_rust(g) },
         None => std::thread::yield_now(),
     }
 }

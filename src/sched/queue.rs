@@ -221,7 +221,10 @@ unsafe fn start(g: *mut G) -> *mut G {
     // SAFETY: the caller's g is live.
     unsafe {
         (*g).started.set(true);
-        (*g).stack.reset_guard();
+        // The guard is the real one already, unless a mode wants each check to fail.
+        if cfg!(feature = "debug-modes") {
+            (*g).stack.reset_guard();
+        }
     }
     g
 }
@@ -231,8 +234,8 @@ unsafe fn inner<'a>(g: *mut G) -> &'a Inner {
     unsafe { &*(*g).sched.cast::<Inner>() }
 }
 
-/// The current task goes to the end of the queue. Returns the next task. Called on the system stack, by `mcall` and by
-/// `runtime.Gosched`.
+/// The current task goes to the end of the queue. Returns the next task, or null. Called on the system stack, by
+/// `runtime.Gosched` and by a failed check.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn morestack_yield(g: *mut G) -> *mut G {
     // SAFETY: assembly passes the g that it has just saved.
@@ -240,11 +243,43 @@ pub(super) unsafe extern "C" fn morestack_yield(g: *mut G) -> *mut G {
         if (*g).is_borrowed() {
             return yield_borrowed(g);
         }
+        give_way(g)
+    }
+}
+
+/// Puts the current task at the end of the queue. The task to go on with, maybe itself; null if somebody in `run_until` has
+/// to look first.
+#[inline]
+unsafe fn give_way(g: *mut G) -> *mut G {
+    // SAFETY: the current task's scheduler runs on this thread; queued tasks are live and stand in their sched.
+    unsafe {
         debug_assert_eq!(RUNNING.get(), (*g).sched.cast(), "the task that yields is the running scheduler's");
         let inner = &*RUNNING.get();
+        if inner.awaited.get() != 0 {
+            inner.queue().push_back(g);
+            return ptr::null_mut();
+        }
         let Some(next) = inner.queue().pop_front() else { return start(g) };
         inner.queue().push_back(g);
         start(next)
+    }
+}
+
+/// Yields from Rust code of the current task: straight to the next task, without a visit to the system stack.
+#[inline]
+pub(super) unsafe fn yield_rust(g: *mut G) {
+    unsafe extern "C" fn to_scheduler(_: *mut G) -> *mut G {
+        ptr::null_mut()
+    }
+    // SAFETY: the caller is Rust code of the task g, on its big stack. The queue has it already, but on this thread nobody
+    // looks before it is saved.
+    unsafe {
+        let next = give_way(g);
+        if next.is_null() {
+            arch::morestack_mcall(to_scheduler);
+        } else if next != g {
+            arch::morestack_switch(next);
+        }
     }
 }
 

@@ -11,9 +11,9 @@
 import re
 import gdb
 
-STEPPED = re.compile(r"(morestack|morestack_(noctxt|resume|gogo|run|mcall|systemstack|enter|carry|call_rust|mapped_start"
+STEPPED = re.compile(r"(morestack|morestack_(noctxt|resume|gogo|run|mcall|switch|systemstack|enter|carry|call_rust|mapped_start"
                      r"|closure_start|abandon)|step_anchor|(step|runtime)\.\w+)$")
-ENTRIES = ["morestack_run", "morestack_mcall", "morestack_systemstack", "morestack_enter", "step_anchor",
+ENTRIES = ["morestack_run", "morestack_mcall", "morestack_switch", "morestack_systemstack", "morestack_enter", "step_anchor",
            "single_step_visit", "single_step_end"]
 REGISTERS = ["rbx", "r12", "r13", "r14", "r15", "rbp", "rsp"]
 MAX_STOPS = 20000
