@@ -8,6 +8,8 @@
 //! that mean to go past everybody) and `sigvec` (not linkable since 2.21) are missing. Internally glibc calls none of them
 //! through the symbol table, which is why `signal` and its like are defined here rather than left to end in our `sigaction`.
 //!
+//! `sigaltstack` is caught in the same way; it stands with what it protects, in `altstack.rs`.
+//!
 //! What `sigaction` reports as the old action has the flags that were asked for: an `SA_ONSTACK` that we added is left out
 //! again. Two threads that install at the same instant may see the other's in that one flag; the rule itself does not depend
 //! on it.
@@ -18,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libc::{EINVAL, SA_NODEFER, SA_ONSTACK, SA_RESETHAND, SA_RESTART, SIG_ERR, c_int, sighandler_t};
 
+use super::altstack::sigaltstack;
 use super::onstack::{LAST_SIGNAL, added, bit, runs_in_place, set_added};
 
 /// `sigset`'s word for "block it", from `<signal.h>`.
@@ -31,12 +34,12 @@ unsafe extern "C" {
     fn __sigaction(signal: c_int, action: *const libc::sigaction, old: *mut libc::sigaction) -> c_int;
 }
 
-/// Keeps the functions of this file in the program: the linker takes an archive's object only if something refers to it, and
+/// Keeps the functions of this file, and [`sigaltstack`], in the program: the linker takes an archive's object only if something refers to it, and
 /// a program that installs no handlers itself may load a library that does.
 pub(super) fn link() {
     let by_name: [unsafe extern "C" fn(c_int, sighandler_t) -> sighandler_t; 6] =
         [signal, bsd_signal, ssignal, sysv_signal, __sysv_signal, sigset];
-    std::hint::black_box((sigaction as *const (), siginterrupt as *const (), by_name));
+    std::hint::black_box((sigaction as *const (), siginterrupt as *const (), by_name, sigaltstack as *const ()));
 }
 
 /// Installs an action as glibc's `sigaction` does.

@@ -11,6 +11,16 @@
 //! | installed later through libc | this crate defines libc's functions for it (`interpose.rs`); the linker binds the program and every shared library to them |
 //! | installed later past these functions | [`rescan`], at the start of each worker |
 //!
+//! The alternate stack stays until the last [`AltStack`] of its thread is dropped. std would take it away earlier: at the end
+//! of a thread's main function, before the destructors of thread-locals, in which mapped code may still run, it disables what
+//! is installed. So `sigaltstack` is defined here too:
+//!
+//! | calls on a thread with our alternate stack | what becomes of them |
+//! |---|---|
+//! | `sigaltstack` that sets or disables | noted, with the kernel's errors; done when ours goes |
+//! | `sigaltstack` that asks | told what was noted; in a handler, which runs on ours, the truth |
+//! | the system call past libc, and `sigstack` | done; [`AltStack::install`] puts ours back |
+//!
 //! **What a handler may do.** Calling mapped functions, yielding, parking and running a scheduler are not
 //! async-signal-safe. A handler that interrupts mapped code finds its task's `g` current and its guard in force, but nothing
 //! says where in its go segment the task stands: a call from there would lay its frame over the live ones. Debug builds end
@@ -23,7 +33,8 @@
 //!   `profil`, which gprof uses;
 //! - libraries loaded with `RTLD_DEEPBIND`, or into a namespace of their own (`dlmopen`);
 //! - programs in which this crate is a part of a shared library that is loaded with `dlopen`;
-//! - a `sigaltstack` call by which somebody takes a worker's alternate stack away.
+//! - a raw `sigaltstack` system call, or glibc's obsolete `sigstack`, by which somebody takes a worker's alternate stack away,
+//!   until the next [`AltStack::install`] on that thread.
 
 mod altstack;
 mod interpose;
