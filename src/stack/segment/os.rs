@@ -2,10 +2,11 @@
 //!
 //! Nothing here keeps state. Ranges are given as addresses, page-aligned unless said otherwise.
 
-use std::io;
+use std::io::{self, Read};
 use std::ptr::with_exposed_provenance_mut as pointer;
 
 use crate::stack::layout::PAGE;
+use crate::stack::report;
 
 /// Size of a huge page.
 pub(super) const HUGE: usize = 2 << 20;
@@ -108,7 +109,7 @@ pub(super) unsafe fn protect(lo: usize, len: usize, access: Access) -> io::Resul
 }
 
 /// Moves the pages of `[from, from + len)` to `to`, contents and all, and leaves `from` unmapped. `from` must lie in one
-/// mapping. If it fails, both ranges are mapped as before.
+/// mapping. If it fails, both ranges are mapped, with the contents of `from` as before.
 ///
 /// # Safety
 /// The caller owns both ranges, they are disjoint, and the contents at `to` are of no use to anybody.
@@ -120,10 +121,52 @@ pub(super) unsafe fn move_pages(from: usize, to: usize, len: usize) -> io::Resul
         return Ok(());
     }
     let error = io::Error::last_os_error();
-    // The kernel looks for reasons to fail before it clears the target, so the target is still there, and this fails with
-    // EEXIST. Should it be gone after all (no memory for page tables), it is mapped again.
-    let _ = map(to, len, Access::ReadWrite, libc::MAP_FIXED_NOREPLACE);
+    // `mremap_to` in the kernel's mm/mremap.c checks its arguments and the number of mappings (ENOMEM if that is within 5 of
+    // the limit), then unmaps the target, then allocates: the new mapping, page tables, what a strict kernel accounts. ENOMEM
+    // from there leaves a hole, which the mmap of another thread may fill before ours does. Neither errno nor a second look
+    // tells a target that is still there from somebody else's mapping, on which two owners would write; only that the process
+    // was far from the limit says which ENOMEM it was. EPERM and ENOSYS are those of system call filters.
+    let refused_at_once = matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EPERM | libc::ENOSYS));
+    if !refused_at_once && !fill_hole(to, len) && !many_mappings() {
+        report::fatal(format_args!(
+            "{}: its stack cannot grow: the kernel had no memory to move {len} bytes to {to:#x} ({error}), and that address may \
+             be another thread's by now; lower the number of tasks or raise the memory limit",
+            report::Current
+        ));
+    }
     Err(error)
+}
+
+/// Maps `len` bytes at `lo` if nothing is mapped there. Whether it did.
+fn fill_hole(lo: usize, len: usize) -> bool {
+    match map(lo, len, Access::ReadWrite, libc::MAP_FIXED_NOREPLACE) {
+        Ok(base) if base == lo => true,
+        Ok(elsewhere) => {
+            // A kernel before 4.17 takes the address for a wish.
+            // SAFETY: mapped just above and not handed out.
+            unsafe { unmap(elsewhere, len) };
+            false
+        }
+        Err(_) => false,
+    }
+}
+
+/// Whether the process has half as many mappings as the kernel allows, or more. Not sharper than that, since other threads
+/// may have unmapped some of theirs since a request was refused at the limit. Some 10 ms with the usual limit.
+fn many_mappings() -> bool {
+    // The kernel's default, for where there is no such file.
+    let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse().ok());
+    let half = limit.unwrap_or(65_530) / 2;
+    let Ok(mut maps) = std::fs::File::open("/proc/self/maps") else { return false };
+    // Read like this it takes no memory, of which there may be none.
+    let (mut text, mut lines) = ([0; 4096], 0);
+    while let Ok(len @ 1..) = maps.read(&mut text) {
+        lines += text[..len].iter().filter(|&&byte| byte == b'\n').count();
+        if lines >= half {
+            return true;
+        }
+    }
+    false
 }
 
 /// The errno's error for a request of the kernel that failed, as a stack's error.
