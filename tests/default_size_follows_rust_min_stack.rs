@@ -14,7 +14,7 @@ fn in_a_process_of_its_own() {
     }
     match BigStack::new(None) {
         Ok(stack) => eprintln!("size {}", stack.size()),
-        Err(StackError::BadSize { size, .. }) => eprintln!("bad {size}"),
+        Err(error @ StackError::BadMinStack { .. }) => eprintln!("bad: {error}"),
         Err(error) => eprintln!("{error}"),
     }
 }
@@ -44,6 +44,17 @@ fn and_goes_before_what_the_program_proposes() {
 }
 
 #[test]
-fn and_is_refused_if_absurd() {
-    assert_eq!(with("9000000000000000", "plain"), "bad 9000000000000000");
+fn and_the_smallest_size_if_it_is_less() {
+    for small in ["0", "1", "4096"] {
+        assert_eq!(size_with(small, "plain"), 4096);
+    }
+}
+
+#[test]
+fn and_is_refused_by_its_name_if_absurd() {
+    let most = (1u64 << 40) - 4096;
+    let expected = format!(
+        "bad: RUST_MIN_STACK asks for stacks of 9000000000000000 bytes, but {most} are the most there is; lower it"
+    );
+    assert_eq!(with("9000000000000000", "plain"), expected);
 }

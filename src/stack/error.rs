@@ -34,9 +34,25 @@ pub enum StackError {
         /// Largest size there is.
         max: usize,
     },
+    /// `RUST_MIN_STACK`, the size of stacks for which none is given, is more than any stack can have.
+    #[error("RUST_MIN_STACK asks for stacks of {size} bytes, but {max} are the most there is; lower it")]
+    BadMinStack {
+        /// The variable's value.
+        size: usize,
+        /// Largest size there is.
+        max: usize,
+    },
 }
 
 impl StackError {
+    /// The same, about a size that stands in `RUST_MIN_STACK`.
+    pub(super) fn in_min_stack(self) -> StackError {
+        match self {
+            StackError::BadSize { size, max, .. } => StackError::BadMinStack { size, max },
+            other => other,
+        }
+    }
+
     /// The same, as seen by who asked for one stack of `size` bytes.
     pub(super) fn of_stack(self, size: usize) -> StackError {
         match self {

@@ -56,7 +56,7 @@ static DEFAULT_CLASS: AtomicU8 = AtomicU8::new(0);
 /// Builds with few big stacks ask for larger ones here.
 ///
 /// # Errors
-/// [`StackError::BadSize`] if the size, or the one in `RUST_MIN_STACK`, is impossible.
+/// [`StackError::BadSize`] if the size is impossible, [`StackError::BadMinStack`] if the one in `RUST_MIN_STACK` is.
 pub fn set_default_size(size: usize) -> Result<(), StackError> {
     decide_default(size).map(drop)
 }
@@ -70,11 +70,15 @@ fn default_class() -> Result<Class, StackError> {
     }
 }
 
-/// As in std, a `RUST_MIN_STACK` that is no number is as good as none.
+/// As in std, a `RUST_MIN_STACK` that is no number is as good as none, and one below the smallest size, 0 included, means
+/// that size.
 #[cold]
 fn decide_default(fallback: usize) -> Result<Class, StackError> {
-    let asked = std::env::var("RUST_MIN_STACK").ok().and_then(|s| s.parse().ok());
-    let class = Class::for_size(asked.unwrap_or(fallback))?;
+    let asked = std::env::var("RUST_MIN_STACK").ok().and_then(|s| s.parse::<usize>().ok());
+    let class = match asked {
+        Some(asked) => Class::for_size(asked.max(1)).map_err(StackError::in_min_stack)?,
+        None => Class::for_size(fallback)?,
+    };
     match DEFAULT_CLASS.compare_exchange(0, class.shift(), Ordering::Relaxed, Ordering::Relaxed) {
         Ok(_) => Ok(class),
         Err(earlier) => Ok(Class::from_shift(earlier).unwrap_or(class)),
@@ -99,8 +103,9 @@ impl BigStack {
     /// system call for a new one.
     ///
     /// # Errors
-    /// [`StackError::BadSize`] for 0 bytes and for 1 TB or more, [`StackError::OutOfMemory`] if no address space is left,
-    /// [`StackError::TooManyMappings`] on kernels before 6.13 at their limit on mappings.
+    /// [`StackError::BadSize`] for 0 bytes and for 1 TB or more, [`StackError::BadMinStack`] for as much in that variable,
+    /// [`StackError::OutOfMemory`] if no address space is left, [`StackError::TooManyMappings`] on kernels before 6.13 at
+    /// their limit on mappings.
     #[inline]
     pub fn new(size: Option<usize>) -> Result<BigStack, StackError> {
         let (hi, class) = match size {
