@@ -6,11 +6,15 @@ mod common;
 mod tasks;
 
 use common::mappings;
+use std::sync::Mutex;
 use tasks::add;
 
 morestack::mapped_export! {
     fn "tasks.rust"(n: u64) -> u64 { n }
 }
+
+/// What one test unmaps, the other's threads might map again.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Mappings that come and go with allocator arenas, thread stacks that glibc keeps, slabs.
 const NOISE: usize = 100;
@@ -25,6 +29,7 @@ fn run(threads: u32) {
 /// Two mappings each, if left.
 #[test]
 fn when_it_ends() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let threads = 2_000;
     // Under `fence` freed segments have mappings too, until 4,096 newer ones have been freed.
     run(if morestack::stack::debug::modes().fence { 5_000 } else { 100 });
@@ -38,6 +43,7 @@ fn when_it_ends() {
 /// Somebody disabled it by the system call itself.
 #[test]
 fn when_it_was_taken_away_past_libc() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let alternate = morestack::signal::AltStack::install().unwrap();
     let (lo, hi) = alternate.bounds();
     // SAFETY: no handler is running; the stack of zero bytes is none.
