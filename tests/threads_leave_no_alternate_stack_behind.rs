@@ -10,7 +10,8 @@ use std::sync::Mutex;
 use tasks::add;
 
 morestack::mapped_export! {
-    fn "tasks.rust"(n: u64) -> u64 { n }
+    #[unsafe(export_name = "tasks.rust")]
+    fn tasks_rust(n: u64) -> u64 { n }
 }
 
 /// What one test unmaps, the other's threads might map again.
