@@ -20,21 +20,7 @@ FILE "asm/enter.s"
 #   clobbers: as any SysV function
 TEXT morestack_enter, NOSPLIT|TOPFRAME|NOFRAME, 0, 0
     .cfi_signal_frame               # the stack may go either way from here
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
-    pushq %rbx                      # mapped code keeps no register but %rsp and %rbp
-    .cfi_offset %rbx, -24
-    pushq %r12
-    .cfi_offset %r12, -32
-    pushq %r13
-    .cfi_offset %r13, -40
-    pushq %r14
-    .cfi_offset %r14, -48
-    pushq %r15
-    .cfi_offset %r15, -56
+    RUST_FRAME                      # mapped code keeps no register but %rsp and %rbp
     pushq %rsi
     pushq %rdx
     pushq %fs:morestack_g@tpoff
@@ -78,17 +64,9 @@ morestack_enter_leave:
     popq G_enter(%rcx)
     popq %fs:morestack_g@tpoff
     CLEAR_GUARD
-    addq $16, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
+    addq $(2 * 8), %rsp             # words, frame
     .cfi_remember_state
-    .cfi_restore %rbp
-    .cfi_def_cfa %rsp, 8
-    ret
+    RUST_RETURN
     .cfi_restore_state
 
 # morestack_carry: a panic in Rust called from mapped code ended at the bridge; the mapped frames down to the nearest Rust

@@ -52,6 +52,41 @@
     movq $0, %fs:TCB_guard
 .endm
 
+# RUST_FRAME: the frame of a call by which Rust code leaves its stack: saved BP, and the callee-saved registers below it.
+#     | return address             |
+#     | saved BP  <- %rbp          |
+#     | rbx r12 r13 r14 r15  <-%rsp|
+.macro RUST_FRAME
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    pushq %rbx
+    .cfi_offset %rbx, -24
+    pushq %r12
+    .cfi_offset %r12, -32
+    pushq %r13
+    .cfi_offset %r13, -40
+    pushq %r14
+    .cfi_offset %r14, -48
+    pushq %r15
+    .cfi_offset %r15, -56
+.endm
+
+# RUST_RETURN: takes that frame down and returns; %rsp as RUST_FRAME left it.
+.macro RUST_RETURN
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    .cfi_restore %rbp
+    .cfi_def_cfa %rsp, 8
+    ret
+.endm
+
 # CFI_RECORD: from here on %rbp points to a record (bp, pc, sp) (Gobuf or ToRust) that tells where the stack goes on.
 #   CFA = record.sp    caller's %rbp = record.bp    caller's pc = record.pc
 # DWARF: 0x0f def_cfa_expression, 0x10 expression(register), 0x76 breg6 (%rbp), 0x06 deref.

@@ -34,25 +34,6 @@ FILE "asm/switch.s"
     GOGO
 .endm
 
-# LEAVE_RUST: a call by which Rust code leaves its task: a frame, and the callee-saved registers below it.
-.macro LEAVE_RUST
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
-    pushq %rbx
-    .cfi_offset %rbx, -24
-    pushq %r12
-    .cfi_offset %r12, -32
-    pushq %r13
-    .cfi_offset %r13, -40
-    pushq %r14
-    .cfi_offset %r14, -48
-    pushq %r15
-    .cfi_offset %r15, -56
-.endm
-
 # STAND_AT g, label: the task that runs is g, and goes on at label. Clobbers %rax.
 .macro STAND_AT g, label
     movq %rsp, G_sched_sp(\g)
@@ -61,17 +42,10 @@ FILE "asm/switch.s"
     movq %rax, G_sched_pc(\g)
 .endm
 
-# BACK_IN_RUST: gogo lands here, with %rsp and %rbp as LEAVE_RUST left them. A big stack needs no guard.
+# BACK_IN_RUST: gogo lands here, with %rsp and %rbp as RUST_FRAME left them. A big stack needs no guard.
 .macro BACK_IN_RUST
     CLEAR_GUARD
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
-    ret
+    RUST_RETURN
 .endm
 
 # morestack_run(g: %rdi, m: %rsi)
@@ -83,44 +57,24 @@ FILE "asm/switch.s"
     .type morestack_run, @function
 morestack_run:
     .cfi_startproc
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
-    pushq %rbx
-    .cfi_offset %rbx, -24
-    pushq %r12
-    .cfi_offset %r12, -32
-    pushq %r13
-    .cfi_offset %r13, -40
-    pushq %r14
-    .cfi_offset %r14, -48
-    pushq %r15
-    .cfi_offset %r15, -56
+    RUST_FRAME
     pushq %fs:morestack_g@tpoff     # a scheduler may run inside a task, or inside another scheduler's
     pushq M_sys_sp(%rsi)
-    pushq %rsi                      # eight words: what runs below starts on a multiple of 16
+    pushq %rsi
+    .set RUN_WORDS, 5 + 3           # below the saved BP; even: what runs below starts on a multiple of 16
     movq %rsp, M_sys_sp(%rsi)
     movq %rdi, %rax
     jmp morestack_gogo
 
 # Back in the scheduler: %rsp is M.sys_sp again. %rbp still points to the record of the task that was left.
 morestack_run_return:
-    .cfi_def_cfa %rsp, 80
-    leaq 64(%rsp), %rbp
+    .cfi_def_cfa %rsp, 8 * RUN_WORDS + 16
+    leaq 8 * RUN_WORDS(%rsp), %rbp
     .cfi_def_cfa %rbp, 16
     popq %rax
     popq M_sys_sp(%rax)
     popq %fs:morestack_g@tpoff
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
-    ret
+    RUST_RETURN
     .cfi_endproc
     .size morestack_run, . - morestack_run
 
@@ -162,7 +116,7 @@ morestack_gogo:
 morestack_mcall:
     .cfi_startproc
     .cfi_signal_frame
-    LEAVE_RUST
+    RUST_FRAME
     movq %rdi, %rdx
     GET_G %rdi
     STAND_AT %rdi, morestack_mcall_resumed
@@ -195,7 +149,7 @@ morestack_mcall_resumed:
 morestack_switch:
     .cfi_startproc
     .cfi_signal_frame
-    LEAVE_RUST
+    RUST_FRAME
     GET_G %rsi
     STAND_AT %rsi, morestack_switch_resumed
     movq %rdi, %rax
