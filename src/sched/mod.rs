@@ -8,6 +8,7 @@
 mod check;
 mod handle;
 mod queue;
+mod ring;
 mod scheduler;
 mod spawn;
 

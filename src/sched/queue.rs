@@ -1,5 +1,6 @@
 //! The run queue, and what happens on the system stack when a task yields, parks or ends.
 
+use super::ring::Ring;
 use crate::arch;
 use crate::stack::big::BigStack;
 use crate::stack::grow::{self, GrowError, Innermost};
@@ -7,7 +8,7 @@ use crate::task::g::{G, Status};
 use crate::task::report;
 use crate::task::thread::{self, Thread};
 use std::cell::{Cell, UnsafeCell};
-use std::collections::{TryReserveError, VecDeque};
+use std::collections::TryReserveError;
 use std::ptr;
 use std::rc::Rc;
 
@@ -19,7 +20,7 @@ const SHRINK_EVERY: u32 = 1024;
 /// The scheduler's state, shared with its tasks' handles. Only its own thread touches it, and never across a switch.
 pub(super) struct Inner {
     pub(super) thread: Rc<Thread>,
-    ready: UnsafeCell<VecDeque<*mut G>>,
+    ready: UnsafeCell<Ring>,
     /// Tasks that have not ended. Each is counted in its `refs` too.
     live: UnsafeCell<Vec<*mut G>>,
     /// Tasks that have ended with a panic that nobody asks for: the payload's destructor is the user's code, which must not
@@ -64,7 +65,7 @@ impl Inner {
     /// The queue, for one expression.
     #[inline]
     #[allow(clippy::mut_from_ref)]
-    unsafe fn queue(&self) -> &mut VecDeque<*mut G> {
+    unsafe fn queue(&self) -> &mut Ring {
         // SAFETY: one thread, and no caller keeps the borrow across a call that could come back here.
         unsafe { &mut *self.ready.get() }
     }
@@ -76,7 +77,7 @@ impl Inner {
             let live = &mut *self.live.get();
             let queue = self.queue();
             live.try_reserve(1)?;
-            queue.try_reserve(live.len() + 1 - queue.len())
+            queue.reserve(live.len() + 1)
         }
     }
 
@@ -202,7 +203,7 @@ impl Inner {
         unsafe {
             let is_fresh = |&&g: &&*mut G| !(*g).started.get();
             while let Some(&g) = (&*self.live.get()).iter().find(is_fresh) {
-                self.queue().retain(|&other| other != g);
+                self.queue().remove(g);
                 self.remove(g);
                 free_stacks(g);
                 (*g).panic = Some(Box::new("the scheduler was dropped before the task had started"));
