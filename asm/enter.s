@@ -73,12 +73,16 @@ morestack_enter_leave:
 # frame are dropped. %rdi = g; reached by a jump.
     .globl morestack_carry
 morestack_carry:
+    .cfi_remember_state
     CFI_RECORD
+    .cfi_same_value %rbx
+    .cfi_same_value %r12
+    .cfi_same_value %r13
+    .cfi_same_value %r14
+    .cfi_same_value %r15
     movq G_enter(%rdi), %rax
     leaq ENTER_bp(%rax), %rbp
-    .cfi_def_cfa %rbp, 16
-    .cfi_offset %rbp, -16
-    .cfi_offset %rip, -8
+    .cfi_restore_state
     movl $1, %eax
     jmp morestack_enter_leave
 END morestack_enter

@@ -199,6 +199,18 @@ impl Inner {
 
     /// Drops the tasks that have not started.
     pub(super) fn cancel_fresh(&self) {
+        /// Ends the task even if its closure panics while it is dropped.
+        struct End<'a>(&'a Inner, *mut G);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                // SAFETY: the list's reference to the task was ours since it was taken out.
+                unsafe {
+                    self.0.count_awaited(self.1);
+                    self.0.ended(self.1);
+                    G::release(self.1);
+                }
+            }
+        }
         // SAFETY: one thread, and no borrow of the lists is held while a closure is dropped, which may spawn, or unpark.
         unsafe {
             let is_fresh = |&&g: &&*mut G| !(*g).started.get();
@@ -207,12 +219,16 @@ impl Inner {
                 self.remove(g);
                 free_stacks(g);
                 (*g).panic = Some(Box::new("the scheduler was dropped before the task had started"));
-                (*g).awaited.set(false);
+                let _end = End(self, g);
                 ((*g).role.expect("a task has a role").cancel)(g);
-                self.ended(g);
-                G::release(g);
             }
         }
+    }
+
+    /// Notes that a task ends for which somebody waits in `run_until`.
+    unsafe fn count_awaited(&self, g: *mut G) {
+        // SAFETY: the caller's g is live.
+        self.awaited.set(self.awaited.get() + u32::from(unsafe { (*g).awaited.get() }));
     }
 }
 
@@ -332,7 +348,7 @@ unsafe extern "C" fn morestack_exit(g: *mut G) -> *mut G {
             (*inner.dead.get()).push(g);
             return ptr::null_mut();
         }
-        inner.awaited.set(inner.awaited.get() + u32::from((*g).awaited.get()));
+        inner.count_awaited(g);
         G::release(g);
         inner.next()
     }

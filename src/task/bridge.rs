@@ -322,13 +322,16 @@ macro_rules! mapped_export {
         $(#[doc = $doc])*
         $vis fn $name($($arg: $ty),*) $(-> $ret)? $body
         const _: () = {
-            // Named, because `global_asm!` stands at the top level, where nothing in this block can be named by a path.
+            // Items in here hide the user's of the same name, so there is just this one. It is exported, because `global_asm!`
+            // stands at the top level, where nothing in this block can be named by a path.
             #[unsafe(export_name = concat!($symbol, "$rust"))]
-            unsafe extern "C" fn shim(frame: *mut u64) -> usize {
-                type Args = ($($ty,)*);
-                type Results = $crate::__mapped_result!($($ret)?);
+            unsafe extern "C" fn __morestack_shim(frame: *mut u64) -> usize {
+                // Outside the `unsafe` block, which is not the user's.
+                let body = |($($arg,)*): ($($ty,)*)| $name($($arg),*);
                 // SAFETY: only the wrapper below calls this, with a frame of this signature.
-                unsafe { $crate::task::bridge::from_mapped::<Args, Results>(frame, |($($arg,)*)| $name($($arg),*)) }
+                unsafe {
+                    $crate::task::bridge::from_mapped::<($($ty,)*), $crate::__mapped_result!($($ret)?)>(frame, body)
+                }
             }
         };
         $crate::mapped_asm!(
