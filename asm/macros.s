@@ -8,6 +8,9 @@
 #     CALL target [, map]                calls a mapped function; `map` is the index of the stack maps at this call
 #     CALL_INDIRECT operand [, map]      the same through a register or memory
 #     RET                                takes the frame down and returns
+#     STACKMAP_ARGS, STACKMAP_LOCALS     which words may point into this stack; NO_ARG_POINTERS, NO_LOCAL_POINTERS: none
+#     FILE "path"                        names the source of what follows
+#     TO_RUST name, args, shim           a mapped function whose body is Rust (mapped_export! writes it)
 #     END name                           slow path, size, address stubs, function table entry
 #
 # Frame of a mapped function (frame = bytes of locals and outgoing arguments, without the saved BP):
@@ -228,9 +231,9 @@
     CALL_SITE , \map
 .endm
 
-# STACKMAP_ARGS n, nbit, bytes...: FUNCDATA: n bitmaps of nbit bits, each from a fresh byte, lowest bit first. Bit i of the
-# arguments' map is the word at FP+8*i, bit i of the locals' map the word at 8*i above the end of the frame's first nbit
-# words, counted so that the last bit is the word below the saved BP. A set bit: the word may point into this stack.
+# STACKMAP_ARGS n, nbit, bytes... and STACKMAP_LOCALS, in the format of Go's FUNCDATA: n bitmaps of nbit bits, each from a
+# fresh byte, lowest bit first. Of the arguments' map, bit i is the word at FP+8*i. The locals' map is of the nbit words right
+# below the saved BP: bit i is the word at -8*(nbit-i)(%rbp). A set bit: the word may point into this stack.
 .macro STACKMAP_ARGS n, nbit, bytes:vararg
     .pushsection .rodata.morestack_maps, "a", @progbits
     .p2align 2

@@ -1,10 +1,11 @@
-# Switches between tasks and the system stack: run, gogo, mcall, switch, systemstack, and the calls by which mapped code yields.
+# Switches between tasks and the system stack: run, gogo, resume, mcall, switch, systemstack,
+# and the calls by which mapped code yields.
 #
 #     system stack                        big stack of a Rust task        go segment of a mapped task
 #     | scheduler loop        |           | ...                  |        | ...                   |
-#     | morestack_run's frame |           | caller of mcall      |        | caller of runtime.park|
+#     | morestack_run's frame |           | caller of mcall      |        | caller of gopark      |
 #     |   callee-saved regs   |           | return address       |        | return address        |
-#     |-----------------------| <-M.sys   | saved BP <- sched.bp |        |  (popped: sched.sp    |
+#     |-----------------------| <-M.sys_sp| saved BP <- sched.bp |        |  (popped: sched.sp    |
 #     | f of mcall, newstack  |           | rbx r12-r15          |        |   is above it)        |
 #     | ...                   |           |   <- sched.sp        |
 #
@@ -82,7 +83,7 @@ morestack_run_return:
 # M.sys_sp. A borrowed g is never left for the scheduler.
 # morestack_gogo: %rax = the g to run. Continues where its G.sched stands.
 #   exit: %rsp, %rbp, %rdx from G.sched; the guard's mirror is stackguard0 (code on a big stack clears it itself)
-#   clobbers: everything else
+#   clobbers: %rcx and the flags. The others stay as they are: systemstack and call_rust rely on it
     .p2align 4
     .globl morestack_resume
     .type morestack_resume, @function

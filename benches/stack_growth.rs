@@ -3,7 +3,7 @@
 //!
 //!     cargo bench --bench stack_growth                 # criterion, some minutes
 //!     cargo bench --bench stack_growth -- check        # one group: check, growth, move, switch
-//!     cargo run --release --example ratios             # the ratios that are promised, in a minute or two
+//!     cargo run --release --example ratios             # the ratios that are promised, in half a minute
 
 mod figures;
 

@@ -44,7 +44,7 @@ pub mod offsets {
     pub const TCB_GUARD: usize = super::TCB_GUARD;
 }
 
-// The offsets that hand-written code of others relies on (DESIGN: ABI), and the shape that CFI_RECORD relies on: a Gobuf
+// The offsets that hand-written code of others relies on (they are ABI), and the shape that CFI_RECORD relies on: a Gobuf
 // and a ToRust begin alike, and each offset fits the one-byte operands of the unwind expressions.
 const _: () = {
     use offsets::*;

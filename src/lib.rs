@@ -4,7 +4,19 @@
 //! - [`mapped_asm!`], [`mapped!`], [`mapped_export!`]: functions in assembly whose frames can be moved, and the bridges between
 //!   them and Rust.
 //! - [`stack`]: where stacks come from and how they grow; counters, debug modes, big stacks for other coroutine libraries.
-//! - [`signal`]: why no signal handler ever runs on a small stack.
+//! - [`task`]: the types of mapped functions, and what they may pass.
+//! - [`signal`]: how signal handlers are kept off small stacks, and what remains outside.
+//!
+//! ```
+//! use morestack::sched::{Scheduler, yield_now};
+//!
+//! let scheduler = Scheduler::new();
+//! let answer = scheduler.spawn(|| {
+//!     yield_now();
+//!     42
+//! });
+//! assert_eq!(answer.join().unwrap(), 42);
+//! ```
 //!
 //! Mapped functions start on a *go segment* of 2 KB, which doubles by moving. Rust closures run on *big stacks* that are
 //! reserved at full size and committed when touched.

@@ -34,8 +34,8 @@ unsafe extern "C" {
     fn __sigaction(signal: c_int, action: *const libc::sigaction, old: *mut libc::sigaction) -> c_int;
 }
 
-/// Keeps the functions of this file, and [`sigaltstack`], in the program: the linker takes an archive's object only if something refers to it, and
-/// a program that installs no handlers itself may load a library that does.
+/// Keeps the functions of this file, and [`sigaltstack`], in the program: the linker takes an archive's object only if
+/// something refers to it, and a program that installs no handlers itself may load a library that does.
 pub(super) fn link() {
     let by_name: [unsafe extern "C" fn(c_int, sighandler_t) -> sighandler_t; 6] =
         [signal, bsd_signal, ssignal, sysv_signal, __sysv_signal, sigset];

@@ -11,7 +11,7 @@ pub const STACK_MIN: usize = 2048;
 pub const STACK_SMALL: usize = 128;
 
 /// What a chain of NOSPLIT functions may use, return addresses included, below the deepest point that a check lets
-/// through. The table of functions is refused when a chain could use more (`table.rs`).
+/// through. The table of functions is refused when a chain could use more (`frames/chains.rs`).
 pub const STACK_NOSPLIT: usize = 800;
 
 /// `stackguard = lo + STACK_GUARD`. A checked function reaches at most `STACK_SMALL` below the guard, the chain below it

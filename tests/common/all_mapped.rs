@@ -1,4 +1,4 @@
-//! The assembly of the tests, but for the files that are wrong on purpose, in one program.
+//! The assembly of the tests in one program: those files that need no Rust functions beside them, and are not wrong on purpose.
 
 use morestack::stack::layout::{STACK_GUARD, STACK_NOSPLIT};
 
