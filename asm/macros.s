@@ -34,7 +34,7 @@
 
 # Flags of TEXT, with the values of Go's textflag.h.
 .set NOSPLIT, 4         # no check: runs in the slack, counted by the table
-.set WRAPPER, 32        # hidden in traces
+.set WRAPPER, 32        # a bridge: its body only leads to the Rust function that it is named for
 .set NEEDCTXT, 64       # %rdx is live at entry
 .set NOFRAME, 512       # no frame, no saved BP
 .set TOPFRAME, 2048     # the frames above it end a stretch of mapped frames

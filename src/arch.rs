@@ -175,7 +175,7 @@ pub(crate) fn current_g() -> *mut G {
 /// Starts to fetch the cache line of `address`, which will be written. Any address will do.
 #[inline(always)]
 pub(crate) fn prefetch_write(address: usize) {
-    // SAFETY: a prefetch changes nothing and never faults.
+    // SAFETY: a prefetch changes nothing and never faults; a processor that does not know it takes it for a nop.
     unsafe { std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags)) };
 }
 

@@ -6,7 +6,8 @@ use super::stackmap::StackMap;
 pub mod flags {
     /// No check: the function runs in the slack below the guard.
     pub const NOSPLIT: u32 = 4;
-    /// A bridge that traces hide.
+    /// A bridge: its body only leads to another function. Reports show it, because Rust frames are not in them and it bears the
+    /// name of the Rust function that was called.
     pub const WRAPPER: u32 = 32;
     /// The context register is live at entry.
     pub const NEEDCTXT: u32 = 64;
