@@ -11,6 +11,10 @@ mod queue;
 mod ring;
 mod scheduler;
 mod spawn;
+#[allow(dead_code)]
+pub(crate) mod wait;
+#[allow(dead_code)]
+pub(crate) mod waker;
 
 pub use handle::{JoinHandle, Task};
 pub use scheduler::{Idle, Scheduler};
