@@ -27,9 +27,16 @@ FILE "asm/start.s"
     jmp morestack_gogo
 .endm
 
+# STARTED: G.sched does not stand at a start any more: that is how the scheduler tells a task that has not run. Clobbers %rax.
+.macro STARTED
+    GET_G %rax
+    movq $0, G_sched_pc(%rax)
+.endm
+
 # morestack_mapped_start: gogo's target for a fresh mapped task; %rdx = the function's entry, 0(%rsp) = its arguments.
 TEXT morestack_mapped_start, NOSPLIT|TOPFRAME|NOFRAME, 0, 0
     .cfi_undefined %rip
+    STARTED
     call *%rdx
     CALL_SITE , 0
 morestack_mapped_ended:
@@ -45,6 +52,7 @@ morestack_closure_start:
     .cfi_startproc
     .cfi_undefined %rip
     CLEAR_GUARD
+    STARTED
     movq %rdx, %rdi
     call morestack_closure_main
 morestack_closure_ended:

@@ -188,3 +188,54 @@ pub fn tcb_guard() -> usize {
     }
     guard
 }
+
+/// The thread pointer. A thread's blocks of thread-locals lie below it, at the same distances in each thread if their objects
+/// were there at start-up.
+pub(crate) fn thread_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: the first word of the thread control block is its own address, by the ABI.
+    unsafe { std::arch::asm!("mov {}, fs:[0]", out(reg) pointer, options(nostack, readonly, preserves_flags)) };
+    pointer
+}
+
+/// Reads a word of a variable that Rust does not show. Never cached, and right for uninitialized memory too.
+///
+/// # Safety
+/// `address` can be read, and no other thread writes there.
+pub(crate) unsafe fn load_word(address: isize) -> usize {
+    let word: usize;
+    // SAFETY: the caller's.
+    unsafe { std::arch::asm!("mov {}, [{}]", out(reg) word, in(reg) address, options(nostack, preserves_flags)) };
+    word
+}
+
+/// As [`load_word`], a byte.
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn load_byte(address: isize) -> u8 {
+    let byte: u32;
+    // SAFETY: the caller's.
+    unsafe {
+        std::arch::asm!("movzx {:e}, byte ptr [{}]", out(reg) byte, in(reg) address, options(nostack, preserves_flags));
+    }
+    byte as u8
+}
+
+/// Writes a word of a variable that Rust does not show.
+///
+/// # Safety
+/// `address` can be written, no other thread uses it, and the variable may have that value.
+pub(crate) unsafe fn store_word(address: isize, word: usize) {
+    // SAFETY: the caller's. Not nomem: the compiler must take other variables for changed.
+    unsafe { std::arch::asm!("mov [{}], {}", in(reg) address, in(reg) word, options(nostack, preserves_flags)) };
+}
+
+/// As [`store_word`], a byte.
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn store_byte(address: isize, byte: u8) {
+    // SAFETY: as in store_word.
+    unsafe { std::arch::asm!("mov [{}], {}", in(reg) address, in(reg_byte) byte, options(nostack, preserves_flags)) };
+}

@@ -40,10 +40,13 @@ include!(concat!(env!("OUT_DIR"), "/macros.rs"));
 
 #[doc(hidden)]
 pub mod arch;
+pub mod net;
+pub mod runtime;
 pub mod sched;
 pub mod signal;
 pub mod stack;
 pub mod task;
+pub mod thread;
 
 /// The README's program is a test.
 #[cfg(doctest)]

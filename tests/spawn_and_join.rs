@@ -112,9 +112,10 @@ fn a_task_cannot_join_itself() {
 fn waiting_for_what_cannot_come_is_reported_as_a_deadlock() {
     let scheduler = Scheduler::new();
     let task = scheduler.builder().name("sleeper").spawn(park).unwrap();
+    let name = format!("task {} \"sleeper\"", task.task().id());
     let payload = catch_unwind(AssertUnwindSafe(|| task.join())).map(drop).expect_err("it panics");
     let text = payload.downcast_ref::<String>().expect("a message");
-    assert!(text.contains("all tasks are asleep - deadlock") && text.contains("task 1 \"sleeper\""), "{text}");
+    assert!(text.contains("all tasks are asleep - deadlock") && text.contains(&name), "{text}");
     assert_eq!(scheduler.run(), Idle::Parked(1));
 }
 

@@ -1,6 +1,6 @@
 //! What a failed check leads to: the Rust half of `morestack`.
 
-use super::queue;
+use super::worker;
 use crate::stack::debug;
 use crate::stack::grow::{self, Innermost};
 use crate::stack::layout::{GUARD_MOVE, GUARD_PREEMPT};
@@ -45,7 +45,9 @@ unsafe extern "C" fn morestack_newstack(g: *mut G) -> *mut G {
             stack.sched.pc = function.body;
         }
         // A poison that came too late is stale: what fails the real guard grows, whatever the poison said, and a poison that
-        // is lost is repeated by whoever set it.
-        if fits && poison == GUARD_PREEMPT && !(*g).is_borrowed() { queue::morestack_yield(g) } else { g }
+        // is lost is repeated by whoever set it. Where Rust frames are live it may be stale too, and they must not be
+        // preempted: they could hold a lock, or a borrow of a thread-local. Only the debug mode asks for that.
+        let preempted = fits && poison == GUARD_PREEMPT && !(*g).is_borrowed();
+        if preempted && ((*g).is_all_mapped() || modes.preempt_always) { worker::morestack_yield(g) } else { g }
     }
 }

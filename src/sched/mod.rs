@@ -1,68 +1,98 @@
-//! The scheduler: one worker, the thread that calls [`Scheduler::run`] or waits in [`JoinHandle::join`].
+//! Scheduling: workers, queues, parking, and a scheduler for the tasks of one thread.
 //!
 //! A task runs until it yields, parks or ends; then the next ready one runs, switched to directly. The scheduler's own code
-//! runs on the system stack: below `morestack_run`'s frame on the stack of the thread that called `run`.
+//! runs on the system stack: below `morestack_run`'s frame on the stack of the thread that works.
 //!
-//! Nothing here is global: a thread may have several schedulers, one inside another's task too, and each thread its own.
+//! - [`Scheduler`] runs the tasks of the calling thread, whose closures need not be `Send`. Nothing about it is global: a
+//!   thread may have several, one inside another's task too, and each thread its own.
+//! - [`runtime`](crate::runtime) runs tasks on many threads, and [`thread`](crate::thread) spawns them.
 
 mod check;
-mod handle;
-mod queue;
+mod close;
+mod header;
+mod idle;
+mod inbox;
+pub(crate) mod io;
+pub(crate) mod locals;
+pub(crate) mod mailbox;
+pub(crate) mod monitor;
+pub(crate) mod panicking;
+mod park;
 mod ring;
+pub(crate) mod runtime;
 mod scheduler;
-mod spawn;
-#[allow(dead_code)]
+pub(crate) mod spawn;
+mod sync;
+pub(crate) mod task;
+pub(crate) mod timers;
+mod unwind;
 pub(crate) mod wait;
-#[allow(dead_code)]
 pub(crate) mod waker;
+pub(crate) mod worker;
 
-pub use handle::{JoinHandle, Task};
-pub use scheduler::{Idle, Scheduler};
-pub use spawn::Builder;
+pub use scheduler::{Builder, Idle, JoinHandle, Scheduler};
+pub use task::Task;
+pub use wait::Cancelled;
 
 use crate::arch;
-use crate::task::g::{G, Status};
+use crate::task::g::G;
+use header::Header;
+use std::sync::atomic::Ordering;
 
 /// Gives way: the other ready tasks run before this one goes on.
 ///
 /// Outside any task it yields the OS thread. Costs a switch, a few ns.
+#[inline]
 pub fn yield_now() {
     crate::signal::refuse_in_handler("yields");
     match current_task() {
         // SAFETY: this is Rust code of a task, on its big stack.
-        Some(g) => unsafe { queue::yield_rust(g) },
+        Some(g) => unsafe { wait::yield_task(g) },
         None => std::thread::yield_now(),
     }
 }
 
 /// Waits until somebody calls [`Task::unpark`] for this task; returns at once if that has happened since the last park.
 ///
-/// As with [`std::thread::park`], it may also return without a reason: check the condition again. Outside any task it parks
-/// the OS thread.
+/// Outside any task it parks the OS thread, as [`std::thread::park`] does.
 pub fn park() {
     crate::signal::refuse_in_handler("parks");
     match current_task() {
-        // SAFETY: as in yield_now.
-        Some(_) => unsafe { arch::morestack_mcall(queue::morestack_park) },
+        Some(g) => {
+            while !take_token(g) {
+                wait::wait();
+            }
+        }
         None => std::thread::park(),
     }
 }
 
+/// As [`park`], until `deadline` at most.
+pub(crate) fn park_until(deadline: std::time::Instant) {
+    match current_task() {
+        Some(g) => while !take_token(g) && !wait::wait_until(deadline) {},
+        None => std::thread::park_timeout(deadline.saturating_duration_since(std::time::Instant::now())),
+    }
+}
+
+/// Whether the current task had been unparked; that is used up.
+fn take_token(g: *mut G) -> bool {
+    // SAFETY: the current task is live.
+    let token = unsafe { &(*Header::of(g)).token };
+    // A look first: an exchange costs more than the rest of a park.
+    token.load(Ordering::Relaxed) && token.swap(false, Ordering::Acquire)
+}
+
 /// The task that runs on this thread, if any.
 pub fn current() -> Option<Task> {
-    // SAFETY: the current g of a task is alive while it runs.
-    current_task().map(|g| unsafe { Task::of_current(g) })
+    // SAFETY: the current task is live.
+    current_task().map(|g| unsafe { Task::new(Header::of(g)) })
 }
 
 /// The `g` of the task that runs on this thread.
+#[inline]
 fn current_task() -> Option<*mut G> {
     let g = arch::current_g();
     // SAFETY: the current g is live.
     (!g.is_null() && !unsafe { (*g).is_borrowed() }).then_some(g)
-}
-
-/// Whether the task has ended.
-unsafe fn is_done(g: *mut G) -> bool {
-    // SAFETY: the caller holds a reference to g.
-    unsafe { (*g).status.get() == Status::Done }
 }

@@ -65,15 +65,17 @@ impl Ring {
         Some(g)
     }
 
-    /// Drops a task from the queue, wherever it is.
-    pub(super) fn remove(&mut self, g: *mut G) {
-        for _ in 0..self.len() {
+    /// Drops a task from the queue, wherever it is. Whether it was there.
+    pub(super) fn remove(&mut self, g: *mut G) -> bool {
+        let before = self.len();
+        for _ in 0..before {
             if let Some(other) = self.pop_front()
                 && other != g
             {
                 self.push_back(other);
             }
         }
+        self.len() < before
     }
 }
 

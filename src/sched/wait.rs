@@ -1,15 +1,180 @@
-//! Interim, as waker.rs.
+//! Waiting: what everything that blocks is made of. Works in tasks and on OS threads.
+//!
+//! A wait ends when its [`Waker`](super::waker::Waker) is woken; a wake that came before ends it at once, and it may end
+//! without a reason, so callers look at their condition in a loop.
+//!
+//! **Cancellation.** When a runtime is shut down, a wait unwinds its task with [`Cancelled`] as the payload, so a caller that
+//! has told others where to find it unlinks itself in a guard. It does not while the task panics, while an [`Uncancellable`]
+//! lives, or where a frame below cannot be unwound.
+//!
+//! **Panics.** A task that waits while it panics, in a destructor or in a panic hook, takes std's panic state along
+//! ([`panicking`](super::panicking)); where that is not possible its OS thread waits with it.
 
-use super::waker::PARKER;
+use super::header::Header;
+use super::timers::{self, Key};
+use super::worker::{self, Worker};
+use super::{current_task, panicking, unwind, waker};
+use crate::arch;
+use crate::task::g::{Cancel, G};
+use std::fmt;
+use std::panic;
 use std::time::Instant;
 
-/// Waits until the caller's waker is woken. May return spuriously; may unwind.
-pub(crate) fn wait() {
-    PARKER.with(|p| p.park());
+/// What a task is unwound with when its runtime is shut down: the payload that its join returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cancelled;
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task was cancelled, because its runtime was shut down")
+    }
 }
 
-/// As `wait`, but at most until `deadline`; whether it timed out.
+impl std::error::Error for Cancelled {}
+
+/// How often a task may catch its cancellation and wait again before it is let alone.
+const PATIENCE: u8 = 3;
+
+/// Waits until the caller's waker is woken.
+#[inline]
+pub(crate) fn wait() {
+    crate::signal::refuse_in_handler("waits");
+    match current_task() {
+        // SAFETY: Rust code of the current task, on its big stack.
+        Some(g) => unsafe { wait_task(g) },
+        None => waker::block_thread(),
+    }
+}
+
+/// Waits until the caller's waker is woken, or until `deadline`. Whether that has come.
 pub(crate) fn wait_until(deadline: Instant) -> bool {
-    PARKER.with(|p| p.park_deadline(deadline));
+    crate::signal::refuse_in_handler("waits");
+    match current_task() {
+        Some(g) => {
+            let _timer = Timer::new(g, timers::from_instant(deadline));
+            // SAFETY: as in `wait`.
+            unsafe { wait_task(g) };
+        }
+        None => waker::block_thread_until(deadline),
+    }
     Instant::now() >= deadline
+}
+
+/// A timer that wakes the current task, for as long as this lives.
+struct Timer<'a> {
+    worker: &'a Worker,
+    key: Key,
+}
+
+impl Timer<'_> {
+    fn new<'a>(g: *mut G, deadline: u64) -> Timer<'a> {
+        let worker = Worker::running();
+        Timer { worker, key: worker.timers().insert(deadline, Header::of(g)) }
+    }
+}
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        // The same thread as before: Rust frames do not change it.
+        self.worker.timers().remove(self.key);
+    }
+}
+
+/// Waits in the current task.
+#[inline]
+unsafe fn wait_task(g: *mut G) {
+    // SAFETY: the caller is Rust code of the task g.
+    unsafe {
+        if (*g).cancel.get() == Cancel::Asked {
+            cancel(g);
+        }
+        if std::thread::panicking() {
+            wait_panicking(g);
+        } else {
+            arch::morestack_mcall(worker::park);
+        }
+        if (*g).cancel.get() == Cancel::Asked {
+            cancel(g);
+        }
+    }
+}
+
+#[cold]
+unsafe fn wait_panicking(g: *mut G) {
+    match panicking::leave() {
+        Some(state) => {
+            // SAFETY: as in `wait_task`. Nothing unwinds out of the switch.
+            unsafe { arch::morestack_mcall(worker::park) };
+            panicking::enter(state);
+        }
+        None => Worker::running().block(Header::of(g)),
+    }
+}
+
+/// Gives way in the current task.
+#[inline]
+pub(super) unsafe fn yield_task(g: *mut G) {
+    // SAFETY: the caller is Rust code of the task g.
+    unsafe {
+        if std::thread::panicking() {
+            yield_panicking(g);
+        } else {
+            worker::yield_rust(g);
+        }
+        if (*g).cancel.get() == Cancel::Asked {
+            cancel(g);
+        }
+    }
+}
+
+#[cold]
+unsafe fn yield_panicking(g: *mut G) {
+    // Where the state cannot be taken along there is no giving way.
+    if let Some(state) = panicking::leave() {
+        // SAFETY: as in `yield_task`.
+        unsafe { worker::yield_rust(g) };
+        panicking::enter(state);
+    }
+}
+
+/// Unwinds the current task, if it may be.
+#[cold]
+unsafe fn cancel(g: *mut G) {
+    // SAFETY: the current task.
+    let task = unsafe { &*Header::of(g) };
+    if task.uncancellable.get() > 0 || std::thread::panicking() {
+        return;
+    }
+    if task.caught.get() >= PATIENCE || unwind::can_unwind().is_err() {
+        // SAFETY: as above.
+        unsafe { (*g).cancel.set(Cancel::Refused) };
+        return;
+    }
+    task.caught.set(task.caught.get() + 1);
+    panic::resume_unwind(Box::new(Cancelled));
+}
+
+/// While it lives, the current task's waits are not cancelled: somebody borrows from its stack.
+pub(crate) struct Uncancellable(Option<*mut Header>);
+
+impl Uncancellable {
+    /// Of the current task; nothing outside tasks.
+    pub(crate) fn new() -> Uncancellable {
+        let task = current_task().map(Header::of);
+        if let Some(task) = task {
+            // SAFETY: the current task.
+            unsafe { (*task).uncancellable.set((*task).uncancellable.get() + 1) };
+        }
+        Uncancellable(task)
+    }
+}
+
+impl Drop for Uncancellable {
+    fn drop(&mut self) {
+        if let Some(task) = self.0 {
+            // SAFETY: still the current task: this does not leave its stack.
+            unsafe { (*task).uncancellable.set((*task).uncancellable.get() - 1) };
+        }
+    }
 }

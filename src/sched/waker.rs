@@ -1,23 +1,137 @@
-//! Interim: wakers of OS threads only; the lead replaces it by one for tasks as well, with this interface.
+//! Who is to be woken: one word for a task or an OS thread, so that everything that waits serves both.
 
+use super::header::Header;
+use super::current_task;
 use crossbeam_utils::sync::{Parker, Unparker};
+use std::ptr::NonNull;
 
 thread_local! {
-    pub(super) static PARKER: Parker = Parker::new();
+    /// What a thread outside tasks waits with. Not std's park, whose token is the user's.
+    static PARKER: Parker = Parker::new();
 }
 
-/// Who is to be woken: a task, or an OS thread.
-#[derive(Clone, Debug)]
-pub(crate) struct Waker(Unparker);
+/// Set in the word of a thread.
+const THREAD: usize = 1;
+
+/// A task or an OS thread that waits, or will. Counts as a reference to it.
+///
+/// The word is a [`Header`]'s address, or that of a parker with a bit set.
+#[derive(Debug)]
+pub(crate) struct Waker(NonNull<()>);
+
+// SAFETY: both kinds are counted atomically, and may be woken from any thread.
+unsafe impl Send for Waker {}
+// SAFETY: likewise.
+unsafe impl Sync for Waker {}
 
 impl Waker {
+    /// Words that no waker is.
+    pub(super) const UNUSED: [usize; 2] = [1, 2];
+
     /// The running task, or the calling OS thread outside tasks.
+    #[inline]
     pub(crate) fn current() -> Waker {
-        PARKER.with(|p| Waker(p.unparker().clone()))
+        match current_task() {
+            // SAFETY: the current task is live.
+            Some(g) => unsafe { Waker::of(Header::of(g)) },
+            None => PARKER.with(|parker| {
+                let raw = Unparker::into_raw(parker.unparker().clone()).cast_mut();
+                Waker(NonNull::new(raw.map_addr(|address| address | THREAD)).expect("an Arc is somewhere"))
+            }),
+        }
     }
 
-    /// Makes its `wait` return: the one it is in, or else the next.
-    pub(crate) fn wake(&self) {
-        self.0.unpark();
+    /// The given task.
+    #[inline]
+    pub(super) unsafe fn of(task: *mut Header) -> Waker {
+        // SAFETY: the caller's task is live.
+        unsafe { Header::retain(task) };
+        Waker(NonNull::new(task.cast()).expect("a task is somewhere"))
     }
+
+    /// The task it is for.
+    #[inline]
+    fn task(&self) -> Option<*mut Header> {
+        (self.0.addr().get() & THREAD == 0).then(|| self.0.as_ptr().cast())
+    }
+
+    /// Runs `f` with the unparker of the thread that it is for.
+    fn with_thread<R>(&self, f: impl FnOnce(&Unparker) -> R) -> R {
+        // SAFETY: not a task, so the word came from `into_raw`; forgotten again, because the reference is the waker's.
+        let unparker = unsafe { Unparker::from_raw(self.0.as_ptr().map_addr(|address| address & !THREAD)) };
+        let unparker = std::mem::ManuallyDrop::new(unparker);
+        f(&unparker)
+    }
+
+    /// Makes its wait return: the one it is in, or else the next.
+    #[inline]
+    pub(crate) fn wake(&self) {
+        match self.task() {
+            // SAFETY: the waker is a reference.
+            Some(task) => unsafe { Header::wake(task, false) },
+            None => self.with_thread(Unparker::unpark),
+        }
+    }
+
+    /// As [`wake`](Self::wake); a task of the same thread runs before the others that are ready.
+    #[inline]
+    pub(crate) fn wake_next(&self) {
+        match self.task() {
+            // SAFETY: the waker is a reference.
+            Some(task) => unsafe { Header::wake(task, true) },
+            None => self.with_thread(Unparker::unpark),
+        }
+    }
+
+    /// Whether both wake the same.
+    pub(crate) fn same(&self, other: &Waker) -> bool {
+        self.0 == other.0
+    }
+
+    /// The word, with the reference.
+    pub(super) fn into_raw(self) -> *mut () {
+        std::mem::ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    /// Takes back what [`into_raw`](Self::into_raw) gave.
+    pub(super) unsafe fn from_raw(raw: *mut ()) -> Waker {
+        // SAFETY: the caller's word is a waker's.
+        Waker(unsafe { NonNull::new_unchecked(raw) })
+    }
+}
+
+impl Clone for Waker {
+    fn clone(&self) -> Waker {
+        match self.task() {
+            // SAFETY: the waker is a reference.
+            Some(task) => unsafe { Waker::of(task) },
+            None => {
+                self.with_thread(|unparker| std::mem::forget(unparker.clone()));
+                Waker(self.0)
+            }
+        }
+    }
+}
+
+impl Drop for Waker {
+    fn drop(&mut self) {
+        match self.task() {
+            // SAFETY: the waker's own reference.
+            Some(task) => unsafe { Header::release(task) },
+            None => {
+                // SAFETY: as in `with_thread`; the reference is given up.
+                drop(unsafe { Unparker::from_raw(self.0.as_ptr().map_addr(|address| address & !THREAD)) });
+            }
+        }
+    }
+}
+
+/// Blocks the calling OS thread until it is woken.
+pub(super) fn block_thread() {
+    PARKER.with(Parker::park);
+}
+
+/// The same, until `deadline` at most.
+pub(super) fn block_thread_until(deadline: std::time::Instant) {
+    PARKER.with(|parker| parker.park_deadline(deadline));
 }

@@ -22,6 +22,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks a table of this layer. None of them runs foreign code under its lock, so a panic there is a bug's; the others
 /// should not hang or panic for it while they unwind.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

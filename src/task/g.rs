@@ -30,27 +30,24 @@ pub struct Enter {
     pub(crate) pc: usize,
 }
 
-/// What a task waits for, or does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Has a place in the queue, or runs.
-    Ready,
-    /// Waits to be unparked.
-    Parked,
-    /// Has ended; its stacks are gone.
-    Done,
+/// Who a task is, for reports. The first part of what the scheduler knows of it.
+#[repr(C)]
+pub(crate) struct Ident {
+    /// A number that no other task of the process has.
+    pub(crate) id: u64,
+    /// The name its builder gave it.
+    pub(crate) name: Option<Box<str>>,
 }
 
-/// The scheduler's part of a task; the layers below only carry it.
-pub(crate) struct Role {
-    /// Runs the task's closure; none for a mapped task.
-    pub(crate) run: Option<unsafe fn(*mut G)>,
-    /// Takes the results of a mapped task, at the given address, while its stack still exists.
-    pub(crate) finish: unsafe fn(*mut G, *const u64),
-    /// Drops the closure of a task that will not start.
-    pub(crate) cancel: unsafe fn(*mut G),
-    /// Drops what the task's memory holds and frees it, `G` included.
-    pub(crate) free: unsafe fn(*mut G),
+/// What becomes of a task whose runtime shuts down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cancel {
+    /// Nobody asks.
+    No,
+    /// Its next park or yield unwinds it, or the park that it is in.
+    Asked,
+    /// It caught that and parked again, or cannot be unwound from where it is.
+    Refused,
 }
 
 /// A task's control block.
@@ -71,77 +68,48 @@ pub struct G {
     /// The thread that runs it.
     pub(crate) m: *mut M,
 
-    /// The big stack of a Rust task.
+    /// The big stack of a Rust task, in whose top this `G` lies.
     pub(crate) big: Option<BigStack>,
-    /// The payload of a panic on its way through mapped frames, or that ended the task.
+    /// The payload of a panic on its way through mapped frames, or that ended a mapped task.
     pub(crate) panic: Option<Payload>,
-    /// 0 for a borrowed `g`.
-    pub(crate) id: u64,
-    pub(crate) name: Option<Box<str>>,
-    pub(crate) status: Cell<Status>,
-    /// An unpark that came before the park.
-    pub(crate) token: Cell<bool>,
-    /// Whether it has run: before, nothing stands on its stacks but arguments.
-    pub(crate) started: Cell<bool>,
-    /// Whether somebody outside the scheduler's tasks waits for its end.
-    pub(crate) awaited: Cell<bool>,
-    /// Its place in the scheduler's list of live tasks.
-    pub(crate) index: Cell<usize>,
-    /// Its handles, and the scheduler while it lives.
-    pub(crate) refs: Cell<usize>,
-    /// The task that waits for its end.
-    pub(crate) joiner: Cell<*mut G>,
-    /// The scheduler it belongs to; only that layer looks inside.
-    pub(crate) sched: *const (),
-    pub(crate) role: Option<&'static Role>,
+    /// Who it is; only the scheduler looks behind. Null for a borrowed `g`.
+    pub(crate) ident: *const Ident,
+    pub(crate) cancel: Cell<Cancel>,
 }
 
 impl G {
-    /// A `g` without stacks.
-    pub(crate) fn new(max_stack: usize, m: *mut M) -> G {
+    /// A `g` without stacks, run by no thread so far.
+    pub(crate) fn new(max_stack: usize, ident: *const Ident) -> G {
         G {
             stack: GoStack::new(max_stack),
             enter: ptr::null_mut(),
             sys: ptr::null(),
             big_hi: 0,
-            m,
+            m: ptr::null_mut(),
             big: None,
             panic: None,
-            id: 0,
-            name: None,
-            status: Cell::new(Status::Ready),
-            token: Cell::new(false),
-            started: Cell::new(false),
-            awaited: Cell::new(false),
-            index: Cell::new(0),
-            refs: Cell::new(0),
-            joiner: Cell::new(ptr::null_mut()),
-            sched: ptr::null(),
-            role: None,
+            ident,
+            cancel: Cell::new(Cancel::No),
         }
     }
 
-    /// Adds a reference to a task.
-    pub(crate) unsafe fn retain(g: *mut G) {
-        // SAFETY: the caller's g is live.
-        unsafe { (*g).refs.set((*g).refs.get() + 1) };
-    }
-
-    /// Gives up a reference to a task; the last one frees it.
-    pub(crate) unsafe fn release(g: *mut G) {
-        // SAFETY: the caller owns a reference, so g is live.
-        unsafe {
-            let refs = (*g).refs.get() - 1;
-            (*g).refs.set(refs);
-            if refs == 0 {
-                ((*g).role.expect("a task has a role").free)(g);
-            }
-        }
+    /// Gives the task to a thread: its mapped code finds that thread's system stack from now on.
+    #[inline]
+    pub(crate) unsafe fn set_m(&mut self, m: *mut M) {
+        self.m = m;
+        // SAFETY: the caller's m is live.
+        self.sys = unsafe { &raw const (*m).sys_sp };
     }
 
     /// Whether it is lent to a thread for calls outside any task.
     pub(crate) fn is_borrowed(&self) -> bool {
-        self.id == 0
+        self.ident.is_null()
+    }
+
+    /// Whether no Rust frame is live in it: then it may go on on any thread, and give way at any check.
+    #[inline]
+    pub(crate) fn is_all_mapped(&self) -> bool {
+        self.big.is_none() && self.enter.is_null() && self.stack.to_rust.is_null()
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod abi;
 pub mod bridge;
 pub(crate) mod g;
 pub(crate) mod report;
+pub(crate) mod slab;
 pub(crate) mod thread;
 
 pub use abi::{AbiArgs, AbiResults, AbiValue};

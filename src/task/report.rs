@@ -1,6 +1,6 @@
 //! How a task is named in reports, and the reports that end the process when its stack cannot grow.
 
-use super::g::G;
+use super::g::{G, Ident};
 use crate::arch;
 use crate::stack::frames::table::Table;
 use crate::stack::frames::walk::Walk;
@@ -17,10 +17,17 @@ impl fmt::Display for Label {
         match unsafe { self.0.as_ref() } {
             None => f.write_str("a thread outside any task"),
             Some(g) if g.is_borrowed() => f.write_str("a thread outside any task (borrowed g)"),
-            Some(g) => match &g.name {
-                Some(name) => write!(f, "task {} {name:?}", g.id),
-                None => write!(f, "task {}", g.id),
-            },
+            // SAFETY: the ident of a live g is live.
+            Some(g) => unsafe { &*g.ident }.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Ident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "task {} {name:?}", self.id),
+            None => write!(f, "task {}", self.id),
         }
     }
 }

@@ -31,7 +31,7 @@ impl Thread {
         });
         let thread = Rc::new(Thread {
             m: UnsafeCell::new(M::new()),
-            g: UnsafeCell::new(G::new(MAX_STACK, ptr::null_mut())),
+            g: UnsafeCell::new(G::new(MAX_STACK, ptr::null())),
             _signals,
         });
         // SAFETY: just made, so nobody else looks at it; the parts of an Rc do not move.

@@ -19,6 +19,11 @@ pub fn use_mprotect() {
     MARKS.store(false, Ordering::Relaxed);
 }
 
+/// Whether guards need no mapping, as far as is known: the first refusal tells.
+pub(super) fn has_marks() -> bool {
+    MARKS.load(Ordering::Relaxed)
+}
+
 /// Makes `len` bytes at `addr` fault. Their contents may be lost.
 ///
 /// # Errors

@@ -29,6 +29,7 @@ mod cache;
 mod corosensei;
 mod guard;
 mod pool;
+mod promise;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -41,6 +42,7 @@ pub use arena::{GuardHit, guard_at};
 pub use cache::BigCache;
 #[doc(hidden)]
 pub use guard::use_mprotect;
+pub(crate) use promise::{promise, unpromise};
 pub use pool::{KEEP_BYTES, KEEP_WARM, Stats, stats};
 
 /// Usable bytes of a stack when nobody says otherwise: a slot of 256 KB less its guard page. Ten times what the hungriest

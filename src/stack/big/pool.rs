@@ -58,14 +58,16 @@ struct Pool {
     cold: Vec<usize>,
     /// Under `fence`: inaccessible, oldest first.
     fenced: VecDeque<usize>,
-    /// The part of the newest chunk that no slot was cut from yet.
-    uncut: Range<usize>,
+    /// The parts of chunks that no slot was cut from yet, none of them empty.
+    uncut: Vec<Range<usize>>,
     /// Bytes of the newest chunk.
     chunk: usize,
+    /// Slots in all chunks.
+    slots: usize,
 }
 
 static POOLS: [Mutex<Pool>; CLASSES] =
-    [const { Mutex::new(Pool { warm: Vec::new(), cold: Vec::new(), fenced: VecDeque::new(), uncut: 0..0, chunk: 0 }) };
+    [const { Mutex::new(Pool { warm: Vec::new(), cold: Vec::new(), fenced: VecDeque::new(), uncut: Vec::new(), chunk: 0, slots: 0 }) };
         CLASSES];
 
 fn lock(class: Class) -> MutexGuard<'static, Pool> {
@@ -83,19 +85,32 @@ impl Pool {
     /// Makes a stack.
     fn cut(&mut self, class: Class) -> Result<usize, StackError> {
         if self.uncut.is_empty() {
-            self.uncut = arena::grow(class, self.chunk)?;
-            self.chunk = self.uncut.len();
+            self.grow(class)?;
         }
-        let start = self.uncut.start;
+        let uncut = self.uncut.last_mut().expect("there is one now");
+        let start = uncut.start;
         // SAFETY: the page starts a slot of our chunk that nobody was given yet.
         unsafe { guard::close(start, PAGE) }.map_err(|source| match source.raw_os_error() {
             Some(libc::ENOMEM) => StackError::TooManyMappings { size: class.slot() - PAGE },
             _ => StackError::OutOfMemory { size: class.slot() - PAGE, source },
         })?;
-        self.uncut.start += class.slot();
+        uncut.start += class.slot();
+        if uncut.is_empty() {
+            self.uncut.pop();
+        }
+        let hi = start + class.slot();
         ALLOCATED.fetch_add(1, Ordering::Relaxed);
-        arena::set_live(self.uncut.start, true);
-        Ok(self.uncut.start)
+        arena::set_live(hi, true);
+        Ok(hi)
+    }
+
+    /// Reserves another chunk.
+    fn grow(&mut self, class: Class) -> Result<(), StackError> {
+        let chunk = arena::grow(class, self.chunk)?;
+        self.chunk = chunk.len();
+        self.slots += chunk.len() / class.slot();
+        self.uncut.push(chunk);
+        Ok(())
     }
 
     /// Files a stack that nobody owns any more: warm if some of its memory was kept.
@@ -120,6 +135,15 @@ impl Pool {
             }
         }
     }
+}
+
+/// Sees to it that there are at least so many slots of this class, in use or not.
+pub(super) fn ensure(class: Class, slots: usize) -> Result<(), StackError> {
+    let mut pool = lock(class);
+    while pool.slots < slots {
+        pool.grow(class)?;
+    }
+    Ok(())
 }
 
 /// A stack from the pool of `class`, or a new one. The caller owns it.

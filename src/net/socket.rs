@@ -1,0 +1,123 @@
+//! A handle of std that waits our way.
+
+use crate::sched::io::{Direction, Lease, Settings, Source, Until};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
+
+/// A descriptor, and its part in what all handles of its open socket share.
+pub(super) struct Socket<T> {
+    // Before `io`, so that it is dropped before: see `Lease`.
+    lease: Lease,
+    io: T,
+}
+
+impl<T: AsFd> Socket<T> {
+    pub(super) fn new(io: T, settings: Settings) -> Socket<T> {
+        Socket::sharing(io, Arc::new(Source::new(settings)))
+    }
+
+    /// Another handle of the same open socket: `clone` has duplicated the descriptor.
+    pub(super) fn try_clone(&self, clone: impl FnOnce(&T) -> io::Result<T>) -> io::Result<Socket<T>> {
+        Ok(Socket::sharing(clone(&self.io)?, self.lease.source().clone()))
+    }
+
+    fn sharing(io: T, source: Arc<Source>) -> Socket<T> {
+        Socket { lease: Lease::new(io.as_fd().as_raw_fd(), source), io }
+    }
+
+    pub(super) fn io(&self) -> &T {
+        &self.io
+    }
+
+    /// Gives the handle away, which nobody waits for any more.
+    pub(super) fn into_io(self) -> T {
+        self.io
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.lease.source().settings
+    }
+
+    /// Transfers with `operation`, waiting as long as the socket's timeout allows; less than `capacity` bytes say that there
+    /// is, or fits, no more for now.
+    pub(super) fn transfer(
+        &self,
+        direction: Direction,
+        capacity: usize,
+        mut operation: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let fd = self.io.as_fd();
+        self.lease.source().run(fd, direction, Until::Setting, || operation(fd), |&n| n < capacity)
+    }
+
+    /// Runs `operation`, of which nothing is known but that `EAGAIN` means to wait.
+    pub(super) fn run<R>(
+        &self,
+        direction: Direction,
+        until: Until,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.lease.source().run(self.io.as_fd(), direction, until, || operation(&self.io), |_| false)
+    }
+
+    pub(super) fn wait_ready(&self, direction: Direction) -> io::Result<()> {
+        self.lease.source().wait_ready(self.io.as_fd(), direction)
+    }
+}
+
+/// The conversions that std has for its socket types, for a type `$ours` that wraps `$std`.
+macro_rules! conversions {
+    ($ours:ty, $std:ty) => {
+        impl From<$ours> for $std {
+            fn from(ours: $ours) -> $std {
+                ours.into_std()
+            }
+        }
+
+        impl From<OwnedFd> for $ours {
+            fn from(fd: OwnedFd) -> $ours {
+                <$std>::from(fd).into()
+            }
+        }
+
+        impl From<$ours> for OwnedFd {
+            fn from(ours: $ours) -> OwnedFd {
+                ours.into_std().into()
+            }
+        }
+
+        impl FromRawFd for $ours {
+            unsafe fn from_raw_fd(fd: RawFd) -> $ours {
+                // SAFETY: the caller gives away an open descriptor of this kind.
+                unsafe { <$std>::from_raw_fd(fd) }.into()
+            }
+        }
+
+        impl IntoRawFd for $ours {
+            fn into_raw_fd(self) -> RawFd {
+                self.into_std().into_raw_fd()
+            }
+        }
+
+        impl AsFd for $ours {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                self.0.io().as_fd()
+            }
+        }
+
+        impl AsRawFd for $ours {
+            fn as_raw_fd(&self) -> RawFd {
+                self.0.io().as_raw_fd()
+            }
+        }
+
+        impl fmt::Debug for $ours {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.io().fmt(f)
+            }
+        }
+    };
+}
+
+pub(super) use conversions;

@@ -1,0 +1,251 @@
+//! Runtimes: workers on OS threads that run tasks.
+//!
+//! Most programs need none of this: what is spawned outside a runtime goes to a process-wide default one, which starts on
+//! first use and has a worker for each core. A runtime of one's own has its own workers, and ends when it is dropped.
+//!
+//! ```
+//! use morestack::{runtime, thread};
+//!
+//! let runtime = runtime::Builder::new().workers(2).build()?;
+//! let sum = runtime.run(|| {
+//!     let tasks: Vec<_> = (0..10).map(|i| thread::spawn(move || i * i)).collect();
+//!     tasks.into_iter().map(|task| task.join().unwrap()).sum::<u32>()
+//! });
+//! assert_eq!(sum, 285);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+pub use crate::sched::runtime::Leftover;
+
+use crate::sched::mailbox::Mailbox;
+use crate::sched::runtime::{Seat, Shared};
+use crate::sched::spawn::{self, Settings, Target};
+use crate::sched::task::Join;
+use crate::sched::worker::Worker;
+use crate::task::report;
+use std::io;
+use std::num::NonZero;
+use std::panic;
+use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self as os, available_parallelism};
+use std::time::Duration;
+
+/// Settings of a runtime to be built.
+#[derive(Clone, Debug)]
+#[must_use = "a builder builds nothing by itself"]
+pub struct Builder {
+    workers: Option<usize>,
+    name: String,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Builder {
+    /// A runtime with a worker for each core that the process may use.
+    pub fn new() -> Builder {
+        Builder { workers: None, name: "worker".to_owned() }
+    }
+
+    /// How many workers, and so OS threads, it has. At least one.
+    pub fn workers(mut self, workers: usize) -> Builder {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// What its OS threads are called: this, and a number. Default `worker`.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.name = name.into();
+        self
+    }
+
+    /// Starts the workers.
+    ///
+    /// # Errors
+    /// `InvalidInput` for no workers; what the system says if it refuses a thread or a descriptor. Workers that had started
+    /// by then have ended.
+    pub fn build(self) -> io::Result<Runtime> {
+        let workers = match self.workers {
+            Some(workers) => workers,
+            None => available_parallelism().map_or(1, NonZero::get),
+        };
+        if workers == 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a runtime needs at least one worker"));
+        }
+        report::register();
+        let deques: Vec<_> = (0..workers).map(|_| crossbeam_deque::Worker::new_fifo()).collect();
+        let shared = Arc::new(Shared::new(&deques));
+        let mut runtime = Runtime { shared: shared.clone(), threads: Vec::with_capacity(workers) };
+        let (ready, started) = mpsc::channel();
+        let mut failure = None;
+        for (index, fresh) in deques.into_iter().enumerate() {
+            let (shared, ready) = (shared.clone(), ready.clone());
+            let spawned = os::Builder::new().name(format!("{}-{index}", self.name)).spawn(move || {
+                let seat = Seat::new(shared, index, fresh);
+                Worker::main(seat, move |mailbox| {
+                    // If the builder has given up, nobody hears it, and nothing begins.
+                    let _ = ready.send((index, mailbox));
+                });
+            });
+            match spawned {
+                Ok(thread) => runtime.threads.push(thread),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        drop(ready);
+        let mut mailboxes: Vec<Option<Arc<Mailbox>>> = vec![None; workers];
+        for (index, mailbox) in started {
+            match mailbox {
+                Ok(mailbox) => mailboxes[index] = Some(mailbox),
+                Err(error) => failure = Some(error),
+            }
+        }
+        match mailboxes.into_iter().collect::<Option<Vec<_>>>() {
+            Some(all) if failure.is_none() => shared.begin(all),
+            // None of them begins: they end, and the runtime's drop waits for that.
+            _ => {
+                shared.begin(Vec::new());
+                return Err(failure.unwrap_or_else(|| io::Error::other("a worker ended before it had started")));
+            }
+        }
+        Ok(runtime)
+    }
+}
+
+/// How long dropping a runtime waits for tasks that must not be interrupted, or do not let themselves be.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// Workers that run tasks.
+///
+/// Dropping it shuts it down, see [`shutdown`](Self::shutdown).
+pub struct Runtime {
+    shared: Arc<Shared>,
+    threads: Vec<os::JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").field("workers", &self.workers()).finish_non_exhaustive()
+    }
+}
+
+impl Runtime {
+    /// A runtime with a worker for each core.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn new() -> io::Result<Runtime> {
+        Builder::new().build()
+    }
+
+    /// How many workers it has.
+    pub fn workers(&self) -> usize {
+        self.shared.workers()
+    }
+
+    /// Runs the closure as a task of this runtime, and waits for its result.
+    ///
+    /// # Panics
+    /// With the closure's panic; if there is no memory for a task.
+    pub fn run<F, T>(&self, f: F) -> T
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        // SAFETY: this waits for the task's end, whatever happens, before the borrows of its closure end.
+        let join: Join<T> = unsafe { spawn::spawn_unchecked(Target::Runtime(&self.shared), Settings::default(), f) }
+            .unwrap_or_else(|error| panic!("cannot spawn a task: {error}"));
+        join.wait_uncancellable();
+        join.take().unwrap_or_else(|payload| panic::resume_unwind(payload))
+    }
+
+    /// Spawns a closure as a task of this runtime, wherever the caller is.
+    ///
+    /// # Panics
+    /// If there is no memory for a task.
+    pub fn spawn<F, T>(&self, f: F) -> crate::thread::JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        crate::thread::Builder::new()
+            .spawn_on(self, f)
+            .unwrap_or_else(|error| panic!("cannot spawn a task: {error}"))
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Ends the runtime: tasks that have not started are dropped, and joining them gives an error; those that have started
+    /// are unwound where they park, on their own workers, so that their destructors run; joining them gives
+    /// [`Cancelled`](crate::sched::Cancelled). Returns the tasks that could not be ended, because they are parked below code
+    /// that cannot be unwound, or caught it and parked again, or have not ended `grace` later.
+    ///
+    /// It waits for tasks that run: one that neither ends nor parks nor yields keeps it waiting. Called in one of the
+    /// runtime's own tasks it does not wait.
+    pub fn shutdown(mut self, grace: Duration) -> Vec<Leftover> {
+        self.end(grace)
+    }
+
+    fn end(&mut self, grace: Duration) -> Vec<Leftover> {
+        self.shared.close(grace);
+        let own = Seat::here().is_some_and(|seat| Arc::ptr_eq(&seat.shared, &self.shared));
+        for thread in self.threads.drain(..) {
+            if !own {
+                thread.join().expect("a worker's loop runs no code that panics");
+            }
+        }
+        if !own {
+            self.shared.drop_injected();
+        }
+        self.shared.leftovers()
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        for leftover in self.end(SHUTDOWN_GRACE) {
+            crate::sched::monitor::report_leftover(&leftover);
+        }
+    }
+}
+
+/// The runtime of everything that is spawned outside any other. It starts on first use, and is never shut down: when `main`
+/// returns, the process ends, as with std's threads.
+///
+/// # Panics
+/// If it cannot start.
+pub(crate) fn default() -> &'static Runtime {
+    static DEFAULT: OnceLock<Runtime> = OnceLock::new();
+    DEFAULT.get_or_init(|| {
+        let mut builder = Builder::new();
+        builder.workers = DEFAULT_WORKERS.get().copied();
+        builder.build().unwrap_or_else(|error| panic!("the default runtime cannot start: {error}"))
+    })
+}
+
+static DEFAULT_WORKERS: OnceLock<usize> = OnceLock::new();
+
+/// The body of `#[morestack::main]`.
+#[doc(hidden)]
+pub fn __main<R: Send + 'static>(workers: Option<usize>, body: fn() -> R) -> R {
+    if let Some(workers) = workers {
+        let _first = DEFAULT_WORKERS.set(workers);
+    }
+    default().run(body)
+}
+
+/// The body of `#[morestack::test]`.
+#[doc(hidden)]
+pub fn __test<R: Send + 'static>(workers: Option<usize>, body: fn() -> R) -> R {
+    let runtime = Builder::new().workers(workers.unwrap_or(2)).build();
+    runtime.unwrap_or_else(|error| panic!("a test's runtime cannot start: {error}")).run(body)
+}

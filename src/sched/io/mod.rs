@@ -1,0 +1,85 @@
+//! Readiness: how a task waits for a socket without keeping its worker.
+//!
+//! Each worker has a [`Poller`], an epoll instance. Each socket has a [`Source`], which says what the kernel is known to be
+//! ready for and who waits. A socket is registered with one poller, edge-triggered and for both directions at once, when a
+//! task first has to wait for it: with the poller of the worker that this task runs on. What never waits never registers.
+//! OS threads outside a runtime do not register either; they wait in `ppoll`.
+//!
+//! **No edge is lost.** An edge-triggered event tells of a change once. The bits of a source ([`readiness`]) say that the
+//! kernel *may* be ready; only the kernel's `EAGAIN` clears one (and the shortcut below). In between an event may come:
+//!
+//! ```text
+//!     task                                  poller
+//!     seen = bits, tick
+//!     recv -> EAGAIN
+//!                                           event: bits |= READABLE, tick += 1; wakes who waits
+//!     clear READABLE if tick is still seen's: it is not, so try again
+//! ```
+//!
+//! An event that is delivered after `seen` was read makes the clear fail. One that the kernel raises after `EAGAIN` and that
+//! is delivered after the clear sets the bit again. One that was raised before `EAGAIN` is either delivered later, which
+//! costs a try in vain, or was delivered before `seen` was read, and then `EAGAIN` is the younger news. Who waits links itself
+//! under the source's lock and looks at the bits under it once more; an event sets bits first and takes the linked ones out
+//! under the lock afterwards. So either the waiter sees the bit or the event sees the waiter.
+//!
+//! **The shortcut.** A `recv` on a stream that returns less than there was room for has emptied the receive queue, so the bit
+//! is cleared without a second `recv` that would only say `EAGAIN`; likewise a short `send` has filled the send buffer. What
+//! comes afterwards raises a new edge. It may not be done where there is more to learn than the queue holds and its edge may
+//! already have been delivered: the end of the stream (FIN or reset), a pending error, and urgent data, at whose mark a
+//! `recv` stops early. Any event that tells of one of these sets a bit that never goes away, and rules the shortcut out for that
+//! source. An event of that kind that is delivered after the short read sets the bits again by itself.
+//!
+//! **Wakes go to all that wait for the direction**, not to one: several tasks in `accept` or `read` on one socket are seldom,
+//! and handing an edge from one to the next goes wrong when one of them times out or is cancelled with it.
+//!
+//! **Descriptors are used again** by the kernel at once. Events name their source by place and generation in the poller's
+//! [`slots`], so that an old event finds nobody, rather than the next socket. Who closes a descriptor takes it out of epoll
+//! before ([`Lease`]): closing alone would not, if another descriptor of the same open file is left.
+//!
+//! Locks: a source's lock is taken before a poller's, never the other way round, and wakes happen under neither.
+
+mod outside;
+mod poller;
+mod readiness;
+mod settings;
+mod slots;
+mod source;
+#[cfg(test)]
+pub(crate) mod tests;
+mod timer;
+mod waiters;
+
+pub(crate) use outside::poll_now;
+#[allow(unused_imports, reason = "the workers that poll come with the scheduler of many threads")]
+pub(crate) use poller::{Poller, PollerHandle, Timeout};
+pub(crate) use settings::{Settings, kernel_nonblocking};
+pub(crate) use source::{Lease, Source, Until};
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// What a task may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<PollerHandle>>> = const { RefCell::new(None) };
+}
+
+/// The poller of the worker that runs on this thread; none on other threads, and none while thread-locals are destroyed.
+pub(crate) fn current_poller() -> Option<Arc<PollerHandle>> {
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// Says which poller is this thread's: a worker's, as long as it runs tasks.
+pub(crate) fn set_current_poller(poller: Option<Arc<PollerHandle>>) {
+    CURRENT.set(poller);
+}
+
+/// Whether this thread is a worker, on which tasks wait by way of the poller.
+fn on_worker() -> bool {
+    CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
+}

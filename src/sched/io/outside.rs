@@ -1,0 +1,54 @@
+//! Waiting of OS threads outside a runtime: `ppoll` on the descriptor.
+
+use super::Direction;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+use std::time::{Duration, Instant};
+
+const fn events(direction: Direction) -> i16 {
+    match direction {
+        Direction::Read => libc::POLLIN,
+        Direction::Write => libc::POLLOUT,
+    }
+}
+
+/// Asks whether a descriptor is ready, without waiting. An error or the other side's end make it ready too.
+///
+/// # Errors
+/// `EAGAIN` if it is not ready; what `ppoll` says (no memory).
+pub(crate) fn poll_now(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
+    match ppoll(fd, direction, Some(Duration::ZERO))? {
+        true => Ok(()),
+        false => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+    }
+}
+
+/// Blocks the calling thread until the descriptor is ready, or the deadline has passed: then false.
+///
+/// # Errors
+/// What `ppoll` says (no memory).
+pub(super) fn block(fd: BorrowedFd<'_>, direction: Direction, deadline: Option<Instant>) -> io::Result<bool> {
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        match ppoll(fd, direction, left) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+fn ppoll(fd: BorrowedFd<'_>, direction: Direction, timeout: Option<Duration>) -> io::Result<bool> {
+    let mut asked = libc::pollfd { fd: fd.as_raw_fd(), events: events(direction), revents: 0 };
+    let timeout = timeout.map(|left| libc::timespec {
+        tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: left.subsec_nanos().into(),
+    });
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: one `pollfd` and the timeout live through the call; no signal mask is given.
+    match unsafe { libc::ppoll(&mut asked, 1, timeout, ptr::null()) } {
+        0 => Ok(false),
+        1.. => Ok(true),
+        _ => Err(io::Error::last_os_error()),
+    }
+}

@@ -1,0 +1,150 @@
+//! The parts by themselves. How sockets wait through them is tested in `net::tcp`.
+
+use super::readiness::{CAUTION, READABLE, Readiness, WRITABLE};
+use super::slots::Slots;
+use super::{Direction, Poller, PollerHandle, Settings, Source, Timeout, set_current_poller};
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A thread that does nothing but poll, as an idle worker does.
+pub(crate) struct PollingThread {
+    handle: Arc<PollerHandle>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl PollingThread {
+    pub(crate) fn start() -> PollingThread {
+        let mut poller = Poller::new().unwrap();
+        let (handle, stop) = (poller.handle().clone(), Arc::new(AtomicBool::new(false)));
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || {
+            while !stopped.load(Ordering::Acquire) {
+                poller.poll(Timeout::Never).unwrap();
+            }
+        });
+        PollingThread { handle, stop, thread: Some(thread) }
+    }
+
+    /// Lets the calling thread wait by way of this poller, as tasks do.
+    pub(crate) fn adopt(&self) {
+        set_current_poller(Some(self.handle.clone()));
+    }
+}
+
+impl Drop for PollingThread {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.handle.notify().unwrap();
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn monotonic() -> u64 {
+    let mut now = MaybeUninit::uninit();
+    // SAFETY: the kernel fills `now`; this clock always exists.
+    let now: libc::timespec = unsafe {
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, now.as_mut_ptr());
+        now.assume_init()
+    };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+#[test]
+fn an_event_between_look_and_clear_is_kept() {
+    let readiness = Readiness::unknown();
+    let seen = readiness.load();
+    readiness.raise(READABLE);
+    assert!(!readiness.clear(Direction::Read, seen));
+    assert!(readiness.load().has(Direction::Read));
+    assert!(readiness.clear(Direction::Read, readiness.load()));
+    assert!(!readiness.load().has(Direction::Read) && readiness.load().has(Direction::Write));
+}
+
+#[test]
+fn clears_of_both_directions_do_not_hinder_each_other() {
+    let readiness = Readiness::unknown();
+    let seen = readiness.load();
+    assert!(readiness.clear(Direction::Read, seen) && readiness.clear(Direction::Write, seen));
+    readiness.raise(WRITABLE);
+    assert!(!readiness.load().has(Direction::Read) && readiness.load().has(Direction::Write));
+}
+
+#[test]
+fn a_short_transfer_clears_unless_caution_was_raised() {
+    let readiness = Readiness::unknown();
+    readiness.clear_after_short_transfer(Direction::Read, readiness.load());
+    assert!(!readiness.load().has(Direction::Read));
+    readiness.raise(READABLE | CAUTION);
+    readiness.clear_after_short_transfer(Direction::Read, readiness.load());
+    assert!(readiness.load().has(Direction::Read));
+    // The kernel's own word counts all the same.
+    assert!(readiness.clear(Direction::Read, readiness.load()));
+    assert!(!readiness.load().has(Direction::Read));
+}
+
+#[test]
+fn tokens_of_the_dead_find_nobody() {
+    let mut slots = Slots::default();
+    let source = || Arc::new(Source::new(Settings::fresh()));
+    let (first, second) = (source(), source());
+    let old = slots.insert(first.clone()).unwrap();
+    assert!(Arc::ptr_eq(slots.get(old).unwrap(), &first));
+    assert!(slots.remove(old).is_some() && slots.remove(old).is_none());
+    let new = slots.insert(second.clone()).unwrap();
+    assert!(slots.get(old).is_none() && slots.remove(old).is_none());
+    assert!(Arc::ptr_eq(slots.get(new).unwrap(), &second));
+    assert_eq!(slots.close().len(), 1);
+    assert!(slots.insert(first).is_err() && slots.get(new).is_none());
+}
+
+#[test]
+fn polls_end_at_their_deadline() {
+    let mut poller = Poller::new().unwrap();
+    assert_eq!(poller.poll(Timeout::Now).unwrap(), 0);
+    // The middle one is later than what is armed by then, and then earlier; one is long past.
+    for after in [300_000, 5_000_000, 100_000, 2_000_000] {
+        let deadline = monotonic() + after;
+        while monotonic() < deadline {
+            poller.poll(Timeout::Until(deadline)).unwrap();
+        }
+    }
+    poller.poll(Timeout::Until(0)).unwrap();
+    poller.poll(Timeout::Until(1)).unwrap();
+    // A far deadline does not hinder a near one, nor one that cannot come.
+    let (begin, near) = (Instant::now(), monotonic() + 1_000_000);
+    poller.poll(Timeout::Now).unwrap();
+    for far in [near + 3_600_000_000_000, near] {
+        if far != near {
+            poller.handle().notify().unwrap();
+        }
+        poller.poll(Timeout::Until(far)).unwrap();
+    }
+    while monotonic() < near {
+        poller.poll(Timeout::Until(near)).unwrap();
+    }
+    assert!(begin.elapsed() < Duration::from_secs(60));
+    poller.handle().notify().unwrap();
+    poller.poll(Timeout::Until(u64::MAX)).unwrap();
+}
+
+#[test]
+fn notifications_end_polls_from_any_thread() {
+    let mut poller = Poller::new().unwrap();
+    poller.handle().notify().unwrap();
+    poller.poll(Timeout::Never).unwrap();
+    let handle = poller.handle().clone();
+    let other = thread::spawn(move || {
+        for _ in 0..1000 {
+            thread::yield_now();
+            handle.notify().unwrap();
+        }
+    });
+    while !other.is_finished() {
+        poller.poll(Timeout::Until(monotonic() + 1_000_000)).unwrap();
+    }
+    other.join().unwrap();
+}

@@ -1,0 +1,144 @@
+//! The part of a worker that other threads may touch. Tasks hold it, so it outlives its worker for as long as anybody could
+//! wake one of them.
+
+use super::header::Header;
+use super::idle::{Idle, Sleeper};
+use super::inbox::{Batch, Inbox};
+use super::io::PollerHandle;
+use super::worker::Worker;
+use crate::task::g::G;
+use crossbeam_utils::CachePadded;
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize};
+use std::sync::{Arc, OnceLock};
+
+/// What a worker shows of what it does: written by the worker at each switch, read by the monitor.
+pub(super) struct Pulse {
+    /// Switches so far.
+    pub(super) ticks: AtomicUsize,
+    /// The task that runs, if all its frames may be mapped: the monitor may write its guard. Its memory stays a `G`'s.
+    pub(super) mapped: AtomicPtr<G>,
+}
+
+/// Where wakes for the tasks of a worker are delivered.
+pub(crate) struct Mailbox {
+    pub(super) pulse: CachePadded<Pulse>,
+    inbox: CachePadded<Inbox<Header>>,
+    pub(super) sleeper: Sleeper,
+    idle: Arc<Idle>,
+    /// Wakes the worker out of its poller; not there while it has none.
+    poller: OnceLock<Arc<PollerHandle>>,
+    /// The thread of the worker, as [`this_thread`] tells.
+    owner: usize,
+    /// The worker while it exists. Its thread's.
+    worker: Cell<*const Worker>,
+}
+
+// SAFETY: `worker` is used by its own thread only, as `local` checks; the rest is made for sharing.
+unsafe impl Send for Mailbox {}
+// SAFETY: likewise.
+unsafe impl Sync for Mailbox {}
+
+/// A number that no other thread alive has.
+#[inline]
+fn this_thread() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| ptr::from_ref(here).addr())
+}
+
+impl Mailbox {
+    /// One for a worker of the calling thread, which sleeps by the rules of `idle`.
+    pub(super) fn new(idle: Arc<Idle>) -> Mailbox {
+        Mailbox {
+            pulse: CachePadded::new(Pulse { ticks: AtomicUsize::new(0), mapped: AtomicPtr::new(ptr::null_mut()) }),
+            inbox: CachePadded::new(Inbox::new()),
+            sleeper: Sleeper::new(),
+            idle,
+            poller: OnceLock::new(),
+            owner: this_thread(),
+            worker: Cell::new(ptr::null()),
+        }
+    }
+
+    /// Names the worker, or takes its name away. On its thread.
+    pub(super) fn set_worker(&self, worker: *const Worker) {
+        debug_assert_eq!(self.owner, this_thread());
+        self.worker.set(worker);
+    }
+
+    /// Says how the worker is woken when it blocks.
+    pub(super) fn set_poller(&self, poller: Arc<PollerHandle>) {
+        let _there_is_one = self.poller.set(poller);
+    }
+
+    /// The worker, if it is the calling thread's, and still there.
+    #[inline]
+    fn local(&self) -> Option<&Worker> {
+        if self.owner != this_thread() {
+            return None;
+        }
+        // SAFETY: on its own thread, the worker takes its name away before it is gone.
+        unsafe { self.worker.get().as_ref() }
+    }
+
+    /// Makes a task ready whose park the caller has ended; `next`: before the others.
+    ///
+    /// The mailbox is the task's, so it lives at least until the caller gives up its reference to the task.
+    #[inline]
+    pub(super) unsafe fn deliver(this: *const Mailbox, task: *mut Header, next: bool) {
+        // SAFETY: see above.
+        let this = unsafe { &*this };
+        match this.local() {
+            // SAFETY: parked, and nobody else makes it ready, so it stands in its G.
+            Some(worker) => unsafe { worker.make_ready((*task).g.get(), next) },
+            None => {
+                // SAFETY: whoever ends a park is the only one to deliver the task, so it is in no inbox.
+                unsafe { this.inbox.push(task) };
+                this.alarm();
+            }
+        }
+    }
+
+    /// Hands a fresh task to this worker.
+    pub(super) fn post(&self, task: *mut Header) {
+        // SAFETY: a fresh task is in no other queue.
+        unsafe { self.inbox.push(task) };
+        self.alarm();
+    }
+
+    /// The rules by which the worker sleeps.
+    pub(super) fn idle(&self) -> &Idle {
+        &self.idle
+    }
+
+    /// Sees to it that the worker looks around: it does not sleep, or is woken.
+    pub(super) fn alarm(&self) {
+        if self.idle.claim(&self.sleeper) {
+            self.interrupt();
+        }
+    }
+
+    /// Wakes the worker, which was asleep and is claimed by the caller.
+    pub(super) fn interrupt(&self) {
+        if let Some(poller) = self.poller.get() {
+            if let Err(error) = poller.notify() {
+                crate::stack::report::fatal(format_args!("a worker cannot be woken: {error}"));
+            }
+        }
+    }
+
+    /// The tasks delivered since the last time, in that order. The worker's.
+    #[inline]
+    pub(super) fn take(&self) -> Batch<Header> {
+        self.inbox.take()
+    }
+
+    /// Whether none was delivered.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.inbox.is_empty()
+    }
+}
