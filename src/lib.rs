@@ -48,6 +48,8 @@ pub mod stack;
 pub mod task;
 pub mod thread;
 
+pub use morestack_macros::{main, test};
+
 /// The README's program is a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
