@@ -1,0 +1,84 @@
+//! The example `echo` sends back what real clients send, many of them at once, half-closed and vanishing.
+
+#[path = "common/server.rs"]
+mod server;
+
+use server::Server;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+/// Bytes that differ from connection to connection and from place to place.
+fn pattern(connection: usize, len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i * 31 + i / 251 + connection * 7) as u8).collect()
+}
+
+#[test]
+fn what_is_sent_comes_back() {
+    let server = Server::start("echo", &[]);
+    let mut stream = server.connect();
+    for len in [1, 5, 4096, 16 << 10, 40_000] {
+        let sent = pattern(len, len);
+        stream.write_all(&sent).unwrap();
+        let mut received = vec![0; len];
+        stream.read_exact(&mut received).unwrap();
+        assert!(received == sent, "{len} bytes came back changed");
+    }
+}
+
+#[test]
+fn a_half_closed_connection_gets_everything_back() {
+    let server = Server::start("echo", &[]);
+    let sent = pattern(1, 100_000);
+    assert!(server.exchange(&sent) == sent);
+    assert_eq!(server.exchange(b""), b"");
+}
+
+#[test]
+fn more_than_the_sockets_hold_goes_both_ways_at_once() {
+    let server = Server::start("echo", &[]);
+    let sent = pattern(2, 8 << 20);
+    let mut stream = server.connect();
+    let mut writer = stream.try_clone().unwrap();
+    let received = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            writer.write_all(&sent).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).unwrap();
+        received
+    });
+    assert!(received == sent);
+}
+
+#[test]
+fn many_connections_are_served_at_once() {
+    let mut server = Server::start("echo", &[]);
+    let mut streams: Vec<_> = (0..200).map(|_| server.connect()).collect();
+    // All are open; none is served to its end before the others.
+    for round in 0..3 {
+        for (i, stream) in streams.iter_mut().enumerate() {
+            stream.write_all(&pattern(i + round, 1000)).unwrap();
+        }
+        for (i, stream) in streams.iter_mut().enumerate().rev() {
+            let mut received = [0; 1000];
+            stream.read_exact(&mut received).unwrap();
+            assert!(received[..] == pattern(i + round, 1000)[..], "connection {i} has got another's bytes");
+        }
+    }
+    server.assert_alive();
+}
+
+#[test]
+fn peers_that_vanish_do_no_harm() {
+    let mut server = Server::start("echo", &[]);
+    for i in 0..50 {
+        let mut stream = server.connect();
+        stream.write_all(&pattern(i, 50_000)).unwrap();
+        // Closed with unread input: the server's side is reset, in the middle of a write perhaps.
+        let mut some = [0; 10];
+        stream.read_exact(&mut some).unwrap();
+    }
+    assert_eq!(server.exchange(b"still there?"), b"still there?");
+    server.assert_alive();
+}
