@@ -8,7 +8,7 @@ mod options;
 use entry::Entry;
 use proc_macro::TokenStream;
 
-/// Runs `main` as a task of a runtime of its own.
+/// Runs `main` as a task of the process's default runtime.
 ///
 /// ```
 /// #[morestack::main(workers = 2)]
@@ -19,16 +19,16 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// The program's first thread sets the runtime up and waits for the body, which runs on a worker. When the body returns,
+/// The program's first thread starts the runtime and waits for the body, which runs on a worker. When the body returns,
 /// the program ends, as it does when an ordinary `main` returns: other tasks are not waited for. A panic of the body ends
 /// the program as a panic of `main` does.
 ///
-/// `main` is optional: in a program without it, what tasks and OS threads call uses the runtime that is started on first use.
+/// The attribute is optional: without it `main` stays on its OS thread, and the default runtime starts when it is first used.
 ///
 /// # Options
 ///
-/// - `workers = 4`: how many OS threads run the tasks; any expression of type `usize`. Without it, as many as the
-///   machine has for this process.
+/// - `workers = 4`: how many OS threads the default runtime has; any expression of type `usize`. Without it, as many as there
+///   are processors for this process.
 /// - `crate = path`: where the crate `morestack` is found, if not at `::morestack`.
 ///
 /// # The function
