@@ -5,8 +5,8 @@ use crate::sched::io::tests::PollingThread;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Barrier, mpsc};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
@@ -43,6 +43,22 @@ fn register(poller: &PollingThread, mut stream: &TcpStream) {
     });
 }
 
+/// Ends the process if it is not dropped in good time: a lost wake would hang its test.
+struct Watchdog(#[expect(dead_code, reason = "its drop is what counts")] mpsc::Sender<()>);
+
+impl Watchdog {
+    fn start() -> Watchdog {
+        let (alive, dropped) = mpsc::channel();
+        thread::spawn(move || {
+            if dropped.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
+                eprintln!("a wake was lost");
+                std::process::abort();
+            }
+        });
+        Watchdog(alive)
+    }
+}
+
 struct Random(u64);
 
 impl Random {
@@ -58,6 +74,7 @@ impl Random {
 /// two readers on one end. Each byte says where in the stream it stands, and all must arrive.
 #[test]
 fn no_wake_is_lost() {
+    let _watchdog = Watchdog::start();
     const BYTES: usize = 2_000_000;
     let pollers = [PollingThread::start(), PollingThread::start()];
     thread::scope(|scope| {
@@ -100,6 +117,7 @@ fn no_wake_is_lost() {
 /// Requests and answers of one byte: each read waits, each event counts.
 #[test]
 fn ping_pong_from_two_pollers_and_a_plain_thread() {
+    let _watchdog = Watchdog::start();
     let pollers = [PollingThread::start(), PollingThread::start()];
     let serve = |stream: &TcpStream| {
         let mut byte = [0];
@@ -128,6 +146,7 @@ fn ping_pong_from_two_pollers_and_a_plain_thread() {
 /// All that read on one connection find the bytes meant for somebody, and the end.
 #[test]
 fn many_readers_of_one_connection() {
+    let _watchdog = Watchdog::start();
     let poller = PollingThread::start();
     let (client, server) = pair();
     let total = AtomicUsize::new(0);
@@ -158,6 +177,7 @@ fn many_readers_of_one_connection() {
 
 #[test]
 fn several_acceptors_share_the_connections() {
+    let _watchdog = Watchdog::start();
     let poller = PollingThread::start();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -189,6 +209,7 @@ fn several_acceptors_share_the_connections() {
 /// The edge of the FIN is gone before the last bytes are read, short.
 #[test]
 fn the_end_is_seen_after_a_short_read() {
+    let _watchdog = Watchdog::start();
     let poller = PollingThread::start();
     let (mut client, mut server) = pair();
     thread::scope(|scope| {
@@ -212,12 +233,12 @@ fn the_end_is_seen_after_a_short_read() {
 /// A read stops at urgent data, though more is there and its edge may have been taken in.
 #[test]
 fn a_read_that_stops_at_urgent_data_does_not_lose_what_follows() {
+    let _watchdog = Watchdog::start();
     let poller = PollingThread::start();
     let (mut client, mut server) = pair();
     thread::scope(|scope| {
         stand_in(scope, &poller, move || {
             let mut buf = [0; 100];
-            server.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
             assert_eq!(server.read(&mut buf).unwrap(), 1);
             { &server }.write_all(b"go").unwrap();
             // All three are here, and their events have been taken in.
@@ -238,6 +259,7 @@ fn a_read_that_stops_at_urgent_data_does_not_lose_what_follows() {
 
 #[test]
 fn time_limits_hold_and_leave_no_waiter_behind() {
+    let _watchdog = Watchdog::start();
     let poller = PollingThread::start();
     poller.adopt();
     let (mut client, mut server) = pair();
@@ -265,6 +287,7 @@ fn time_limits_hold_and_leave_no_waiter_behind() {
 /// The descriptor that was registered goes away, by drop or conversion, while a clone waits.
 #[test]
 fn a_clone_waits_on_when_the_registered_descriptor_goes() {
+    let _watchdog = Watchdog::start();
     let poller = PollingThread::start();
     for into_std in [false, true] {
         let (mut client, server) = pair();
@@ -289,6 +312,7 @@ fn a_clone_waits_on_when_the_registered_descriptor_goes() {
 /// The poller that a connection is registered with goes away with its runtime, while somebody of another one waits.
 #[test]
 fn a_connection_outlives_the_poller_it_was_registered_with() {
+    let _watchdog = Watchdog::start();
     let (first, second) = (PollingThread::start(), PollingThread::start());
     let (mut client, server) = pair();
     register(&first, &server);

@@ -50,7 +50,6 @@ mod timer;
 mod waiters;
 
 pub(crate) use outside::poll_now;
-#[allow(unused_imports, reason = "the workers that poll come with the scheduler of many threads")]
 pub(crate) use poller::{Poller, PollerHandle, Timeout};
 pub(crate) use settings::{Settings, kernel_nonblocking};
 pub(crate) use source::{Lease, Source, Until};

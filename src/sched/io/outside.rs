@@ -18,7 +18,7 @@ const fn events(direction: Direction) -> i16 {
 /// # Errors
 /// `EAGAIN` if it is not ready; what `ppoll` says (no memory).
 pub(crate) fn poll_now(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
-    match ppoll(fd, direction, Some(Duration::ZERO))? {
+    match retry(|| ppoll(fd, direction, Some(Duration::ZERO)))? {
         true => Ok(()),
         false => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
     }
@@ -29,9 +29,16 @@ pub(crate) fn poll_now(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<(
 /// # Errors
 /// What `ppoll` says (no memory).
 pub(super) fn block(fd: BorrowedFd<'_>, direction: Direction, deadline: Option<Instant>) -> io::Result<bool> {
-    loop {
+    retry(|| {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        match ppoll(fd, direction, left) {
+        ppoll(fd, direction, left)
+    })
+}
+
+/// A signal may interrupt `ppoll`, even one that would not wait.
+fn retry(mut poll: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+    loop {
+        match poll() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             done => return done,
         }
