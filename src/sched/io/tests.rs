@@ -2,10 +2,12 @@
 
 use super::readiness::{CAUTION, READABLE, Readiness, WRITABLE};
 use super::slots::Slots;
-use super::{Direction, Poller, PollerHandle, Settings, Source, Timeout, set_current_poller};
+use super::{Direction, Poller, PollerHandle, Settings, Source, Timeout, Until, set_current_poller};
+use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -147,4 +149,52 @@ fn notifications_end_polls_from_any_thread() {
         poller.poll(Timeout::Until(monotonic() + 1_000_000)).unwrap();
     }
     other.join().unwrap();
+}
+
+/// The protocol without a kernel, so that its gaps of a few ns are hit: one thread makes things ready and delivers, one event
+/// for each; the other takes them and waits. Each starts as soon as the other is done, so their steps fall together.
+#[test]
+fn each_event_ends_a_wait() {
+    const ROUNDS: usize = 300_000;
+    let poller = PollingThread::start();
+    // Never ready to read: no event comes but ours.
+    let (end, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let source = Arc::new(Source::new(Settings::fresh()));
+    let (made, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let taker = scope.spawn(|| {
+            poller.adopt();
+            for round in 0..ROUNDS {
+                let take = || match made.load(Ordering::SeqCst) > round {
+                    true => Ok(()),
+                    false => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+                };
+                source.run(end.as_fd(), Direction::Read, Until::Forever, take, |()| false).unwrap();
+                taken.store(round + 1, Ordering::SeqCst);
+            }
+        });
+        let mut deadline = Instant::now() + Duration::from_secs(60);
+        for round in 1..=ROUNDS {
+            // The taker is at different places when the event comes.
+            for _ in 0..round % 64 {
+                std::hint::spin_loop();
+            }
+            made.store(round, Ordering::SeqCst);
+            source.deliver(READABLE);
+            let mut looks = 0_u32;
+            while taken.load(Ordering::SeqCst) < round && !taker.is_finished() {
+                looks += 1;
+                if looks.is_multiple_of(1000) {
+                    thread::yield_now();
+                    if Instant::now() > deadline {
+                        eprintln!("the wake of round {round} was lost");
+                        std::process::abort();
+                    }
+                }
+            }
+            if round.is_multiple_of(1000) {
+                deadline = Instant::now() + Duration::from_secs(60);
+            }
+        }
+    });
 }
