@@ -17,11 +17,12 @@
 
 pub use crate::sched::runtime::Leftover;
 
-use crate::sched::mailbox::Mailbox;
+use crate::sched::mailbox::MailboxRef;
 use crate::sched::runtime::{Seat, Shared};
 use crate::sched::spawn::{self, Settings, Target};
 use crate::sched::task::Join;
 use crate::sched::worker::Worker;
+use crate::stack::big;
 use crate::task::report;
 use std::io;
 use std::num::NonZero;
@@ -77,6 +78,7 @@ impl Builder {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a runtime needs at least one worker"));
         }
         report::register();
+        big::expect_decay();
         let deques: Vec<_> = (0..workers).map(|_| crossbeam_deque::Worker::new_fifo()).collect();
         let shared = Arc::new(Shared::new(&deques));
         let mut runtime = Runtime { shared: shared.clone(), threads: Vec::with_capacity(workers) };
@@ -100,7 +102,7 @@ impl Builder {
             }
         }
         drop(ready);
-        let mut mailboxes: Vec<Option<Arc<Mailbox>>> = vec![None; workers];
+        let mut mailboxes: Vec<Option<MailboxRef>> = vec![None; workers];
         for (index, mailbox) in started {
             match mailbox {
                 Ok(mailbox) => mailboxes[index] = Some(mailbox),

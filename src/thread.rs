@@ -23,3 +23,6 @@ impl Builder {
 pub fn spawn<F, T>(f: F) -> JoinHandle<T> where F: FnOnce() -> T + Send + 'static, T: Send + 'static { Builder::new().spawn(f).unwrap() }
 pub fn sleep(d: std::time::Duration) { let at = std::time::Instant::now() + d; while !sched::wait::wait_until(at) {} }
 pub fn current() -> Option<sched::Task> { sched::current() }
+#[macro_export]
+macro_rules! go { ($f:expr) => { drop($crate::thread::spawn($f)) }; }
+impl Builder { pub fn name(mut self, n: String) -> Self { self.settings.name = Some(n.into()); self } }

@@ -12,8 +12,9 @@
 //! A task that has not started has no stack and no `G` (if it runs a closure), and belongs to no worker: it may be stolen for
 //! the price of a pointer. Handles, wakers and the worker count references; the last one frees the allocation.
 
+use super::blocks;
 use super::inbox::Linked;
-use super::mailbox::Mailbox;
+use super::mailbox::{Mailbox, MailboxRef};
 use super::park::ParkState;
 use super::waker::Waker;
 use crate::arch;
@@ -21,11 +22,10 @@ use crate::stack::StackError;
 use crate::stack::big::{self, BigStack};
 use crate::stack::layout::MAX_STACK;
 use crate::task::g::{G, Ident, Payload};
-use std::alloc::{self, Layout};
+use std::alloc::Layout;
 use std::cell::{Cell, UnsafeCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 
 /// What a task's kind of body can do. Each is called with a header that has such a body.
@@ -160,27 +160,28 @@ impl Header {
     pub(super) unsafe fn release(task: *mut Header) {
         // SAFETY: the caller owns a reference. The order of Arc: all uses come before the one that frees.
         unsafe {
-            if (*task).refs.fetch_sub(1, Ordering::Release) == 1 {
+            // Nobody else can get a reference from somewhere if this is the only one: then there is nothing to exchange.
+            if (*task).refs.load(Ordering::Acquire) == 1 || (*task).refs.fetch_sub(1, Ordering::Release) == 1 {
                 fence(Ordering::Acquire);
                 let mailbox = (*task).mailbox.load(Ordering::Relaxed);
                 ((*task).kind.free)(task);
                 if !mailbox.is_null() {
-                    drop(Arc::from_raw(mailbox));
+                    Mailbox::release(mailbox);
                 }
             }
         }
     }
 
     /// Says where wakes go from now on: its new worker does, before it runs the task.
-    pub(super) unsafe fn set_mailbox(task: *mut Header, mailbox: &Arc<Mailbox>) {
+    pub(super) unsafe fn set_mailbox(task: *mut Header, mailbox: &MailboxRef) {
         // SAFETY: the caller's task is live and neither runs nor is parked, so nobody looks the mailbox up; what was stored came
         // from here.
         unsafe {
             let old = (*task).mailbox.load(Ordering::Relaxed);
-            if old.cast_const() != Arc::as_ptr(mailbox) {
-                (*task).mailbox.store(Arc::into_raw(mailbox.clone()).cast_mut(), Ordering::Release);
+            if old.cast_const() != mailbox.as_ptr() {
+                (*task).mailbox.store(mailbox.for_task().cast_mut(), Ordering::Release);
                 if !old.is_null() {
-                    drop(Arc::from_raw(old));
+                    Mailbox::release(old);
                 }
             }
         }
@@ -260,7 +261,8 @@ impl Header {
     /// The handle is given up. Returns whether the task has ended, so that the caller has to drop the result.
     #[must_use]
     pub(super) fn detach(&self) -> bool {
-        self.join.compare_exchange(OPEN, DETACHED, Ordering::AcqRel, Ordering::Acquire).is_err()
+        // Most tasks have ended by now: a look is cheaper than a failing exchange.
+        self.is_done() || self.join.compare_exchange(OPEN, DETACHED, Ordering::AcqRel, Ordering::Acquire).is_err()
     }
 
     /// Drops the result of a task that has ended, which nobody asks for. A destructor that panics has told the panic hook;
@@ -277,7 +279,7 @@ impl Header {
 pub(super) fn allocate<B>(header: Header, body: B) -> Result<*mut Header, (Header, B)> {
     // SAFETY: a header has a size; what is written is of the layout.
     unsafe {
-        let place = alloc::alloc(Layout::new::<WithBody<B>>()).cast::<WithBody<B>>();
+        let place = blocks::alloc(Layout::new::<WithBody<B>>()).cast::<WithBody<B>>();
         if place.is_null() {
             return Err((header, body));
         }
@@ -294,8 +296,12 @@ pub(super) unsafe fn body<B>(task: *mut Header) -> *mut B {
 
 /// [`Kind::free`] for bodies of this type.
 pub(super) unsafe fn free<B>(task: *mut Header) {
-    // SAFETY: the last reference is gone; `allocate` made it as Box would.
-    drop(unsafe { Box::from_raw(task.cast::<WithBody<B>>()) });
+    // SAFETY: the last reference is gone, and `allocate` made it.
+    unsafe {
+        let place = task.cast::<WithBody<B>>();
+        place.drop_in_place();
+        blocks::free(place.cast(), Layout::new::<WithBody<B>>());
+    }
 }
 
 /// The big stack for a task that starts.

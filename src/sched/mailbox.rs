@@ -9,20 +9,29 @@ use super::worker::Worker;
 use crate::task::g::G;
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicUsize};
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 
 /// What a worker shows of what it does: written by the worker at each switch, read by the monitor.
 pub(super) struct Pulse {
     /// Switches so far.
     pub(super) ticks: AtomicUsize,
-    /// The task that runs, if all its frames may be mapped: the monitor may write its guard. Its memory stays a `G`'s.
-    pub(super) mapped: AtomicPtr<G>,
+    /// The task that runs, or null. The monitor may write its guard if its `G` lies in no big stack: it is a mapped task's
+    /// then, whose memory stays a `G`'s for good.
+    pub(super) g: AtomicPtr<G>,
 }
 
 /// Where wakes for the tasks of a worker are delivered.
+///
+/// References are counted with a bias towards the worker's thread, where nearly all of them come and go: it takes many at a
+/// time and counts those that it has to spare without atomics. ("Biased reference counting", Choi, Shull and Torrellas,
+/// PACT 2018.)
 pub(crate) struct Mailbox {
+    refs: AtomicUsize,
+    /// References that are counted in `refs` and belong to nobody. The worker's thread's, and only while there is a worker.
+    spare: Cell<usize>,
     pub(super) pulse: CachePadded<Pulse>,
     inbox: CachePadded<Inbox<Header>>,
     pub(super) sleeper: Sleeper,
@@ -35,10 +44,68 @@ pub(crate) struct Mailbox {
     worker: Cell<*const Worker>,
 }
 
-// SAFETY: `worker` is used by its own thread only, as `local` checks; the rest is made for sharing.
+// SAFETY: `worker` and `spare` are used by their own thread only, as `local` checks; the rest is made for sharing.
 unsafe impl Send for Mailbox {}
 // SAFETY: likewise.
 unsafe impl Sync for Mailbox {}
+
+/// A reference to a mailbox.
+pub(crate) struct MailboxRef(NonNull<Mailbox>);
+
+// SAFETY: counted atomically where it is not on the worker's thread; what it leads to is made for sharing.
+unsafe impl Send for MailboxRef {}
+// SAFETY: likewise.
+unsafe impl Sync for MailboxRef {}
+
+/// References that a worker takes at a time.
+const BATCH: usize = 1024;
+
+impl MailboxRef {
+    /// The first one.
+    pub(super) fn new(mailbox: Mailbox) -> MailboxRef {
+        MailboxRef(NonNull::from(Box::leak(Box::new(mailbox))))
+    }
+
+    pub(super) fn as_ptr(&self) -> *const Mailbox {
+        self.0.as_ptr()
+    }
+
+    /// A reference for a task, to be given up by [`Mailbox::release`]. On the worker's thread.
+    #[inline]
+    pub(super) fn for_task(&self) -> *const Mailbox {
+        debug_assert!(self.local().is_some(), "called by the worker");
+        if self.spare.get() == 0 {
+            self.refs.fetch_add(BATCH, Ordering::Relaxed);
+            self.spare.set(BATCH);
+        }
+        self.spare.set(self.spare.get() - 1);
+        self.as_ptr()
+    }
+}
+
+impl Clone for MailboxRef {
+    fn clone(&self) -> MailboxRef {
+        self.refs.fetch_add(1, Ordering::Relaxed);
+        MailboxRef(self.0)
+    }
+}
+
+impl Deref for MailboxRef {
+    type Target = Mailbox;
+
+    #[inline]
+    fn deref(&self) -> &Mailbox {
+        // SAFETY: this is a reference.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for MailboxRef {
+    fn drop(&mut self) {
+        // SAFETY: its own reference.
+        unsafe { Mailbox::release(self.as_ptr()) };
+    }
+}
 
 /// A number that no other thread alive has.
 #[inline]
@@ -53,7 +120,9 @@ impl Mailbox {
     /// One for a worker of the calling thread, which sleeps by the rules of `idle`.
     pub(super) fn new(idle: Arc<Idle>) -> Mailbox {
         Mailbox {
-            pulse: CachePadded::new(Pulse { ticks: AtomicUsize::new(0), mapped: AtomicPtr::new(ptr::null_mut()) }),
+            refs: AtomicUsize::new(1),
+            spare: Cell::new(0),
+            pulse: CachePadded::new(Pulse { ticks: AtomicUsize::new(0), g: AtomicPtr::new(ptr::null_mut()) }),
             inbox: CachePadded::new(Inbox::new()),
             sleeper: Sleeper::new(),
             idle,
@@ -67,6 +136,24 @@ impl Mailbox {
     pub(super) fn set_worker(&self, worker: *const Worker) {
         debug_assert_eq!(self.owner, this_thread());
         self.worker.set(worker);
+        if worker.is_null() {
+            // Not the last ones: the worker has one.
+            self.refs.fetch_sub(self.spare.take(), Ordering::Relaxed);
+        }
+    }
+
+    /// Gives up a reference.
+    #[inline]
+    pub(super) unsafe fn release(this: *const Mailbox) {
+        // SAFETY: the caller owns the reference.
+        unsafe {
+            if (*this).local().is_some() {
+                (*this).spare.set((*this).spare.get() + 1);
+            } else if (*this).refs.fetch_sub(1, Ordering::Release) == 1 {
+                fence(Ordering::Acquire);
+                drop(Box::from_raw(this.cast_mut()));
+            }
+        }
     }
 
     /// Says how the worker is woken when it blocks.

@@ -2,7 +2,7 @@
 
 use super::header::{self, Header};
 use super::idle::{Idle, Sleeper};
-use super::mailbox::Mailbox;
+use super::mailbox::MailboxRef;
 use crossbeam_deque::{Injector, Steal, Stealer};
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     injector: Injector<Stealable>,
     stealers: Box<[Stealer<Stealable>]>,
     /// There once every worker has started; empty if one could not.
-    mailboxes: OnceLock<Box<[Arc<Mailbox>]>>,
+    mailboxes: OnceLock<Box<[MailboxRef]>>,
     pub(super) idle: Arc<Idle>,
     closing: AtomicBool,
     /// When the workers give up on tasks that do not end, and which they were.
@@ -60,7 +60,7 @@ impl Shared {
     }
 
     /// Lets the workers begin.
-    pub(crate) fn begin(&self, mailboxes: Vec<Arc<Mailbox>>) {
+    pub(crate) fn begin(&self, mailboxes: Vec<MailboxRef>) {
         let first = self.mailboxes.set(mailboxes.into());
         debug_assert!(first.is_ok(), "a runtime begins once");
     }
@@ -75,7 +75,7 @@ impl Shared {
         self.stealers.len()
     }
 
-    fn mailboxes(&self) -> &[Arc<Mailbox>] {
+    fn mailboxes(&self) -> &[MailboxRef] {
         self.mailboxes.get().map_or(&[], |all| all)
     }
 

@@ -13,7 +13,7 @@
 
 use super::header::{self, Header};
 use super::io::{Poller, Timeout};
-use super::mailbox::Mailbox;
+use super::mailbox::{Mailbox, MailboxRef};
 use super::ring::Ring;
 use super::runtime::{Seat, Stealable};
 use super::timers::{self, Timers};
@@ -28,7 +28,6 @@ use std::collections::TryReserveError;
 use std::io;
 use std::ptr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Switches after which the loop has its turn although tasks are ready: then it looks for I/O, timers and wakes from other
@@ -60,7 +59,7 @@ pub(crate) struct Worker {
     poll_at: Cell<usize>,
     /// The tick at which the poller is to be asked although tasks are ready.
     io_at: Cell<usize>,
-    pub(super) mail: Arc<Mailbox>,
+    pub(super) mail: MailboxRef,
     /// Its place in a runtime; none for a scheduler that its owner runs.
     pub(super) seat: Option<Seat>,
     pub(super) thread: Rc<Thread>,
@@ -91,7 +90,7 @@ impl Worker {
             ready: UnsafeCell::default(),
             poll_at: Cell::new(0),
             io_at: Cell::new(0),
-            mail: Arc::new(mail),
+            mail: MailboxRef::new(mail),
             seat,
             thread: thread::current(),
             live: UnsafeCell::default(),
@@ -292,14 +291,11 @@ impl Worker {
     /// Shows what will run, and prepares it.
     #[inline]
     unsafe fn show(&self, g: *mut G) -> *mut G {
-        // SAFETY: the caller's g is live.
-        unsafe {
-            let mapped = if (*g).big.is_none() { g } else { ptr::null_mut() };
-            self.mail.pulse.mapped.store(mapped, Ordering::Relaxed);
-            // The guard is the real one already, unless a mode wants each check to fail.
-            if cfg!(feature = "debug-modes") {
-                (*g).stack.reset_guard();
-            }
+        self.mail.pulse.g.store(g, Ordering::Relaxed);
+        // The guard is the real one already, unless a mode wants each check to fail.
+        if cfg!(feature = "debug-modes") {
+            // SAFETY: the caller's g is live.
+            unsafe { (*g).stack.reset_guard() };
         }
         g
     }
@@ -340,18 +336,19 @@ impl Worker {
 
     /// Puts the current task behind the others. The task to go on with, maybe itself; null for the loop.
     ///
-    /// From Rust it is called on the task's stack, so it starts no task: the loop does.
+    /// From Rust it is called on the task's stack, so it starts no task: the loop does, whose turn comes early if there are
+    /// fresh ones.
     #[inline]
     unsafe fn give_way(&self, g: *mut G) -> *mut G {
         // SAFETY: the current g is live; queued ones too, and they stand in their sched.
         unsafe {
-            if self.tick() || self.seat.as_ref().is_some_and(|seat| self.fresh_is_due(seat)) {
+            if self.tick() {
                 self.ready().push_back(g);
                 return ptr::null_mut();
             }
             let mut next = self.runnext.replace(ptr::null_mut());
             if next.is_null() {
-                let Some(first) = self.ready().pop_front() else { return self.show(g) };
+                let Some(first) = self.ready().pop_front() else { return self.alone(g) };
                 next = first;
             }
             self.ready().push_back(g);
@@ -359,11 +356,13 @@ impl Worker {
         }
     }
 
-    /// Whether a task that yields has to let the loop start a fresh one.
-    #[inline]
-    fn fresh_is_due(&self, seat: &Seat) -> bool {
-        let none_started = self.ready().len() == 0 && self.runnext.get().is_null();
-        (none_started || self.ticks().is_multiple_of(FRESH_EVERY)) && !seat.fresh.is_empty()
+    /// The current task gives way, and none is ready: there may be fresh ones.
+    unsafe fn alone(&self, g: *mut G) -> *mut G {
+        if self.seat.as_ref().is_some_and(|seat| !seat.fresh.is_empty()) {
+            self.ready().push_back(g);
+            return ptr::null_mut();
+        }
+        g
     }
 
     // -------------------------------------------------------------------------------------------------------- the loop
@@ -371,7 +370,8 @@ impl Worker {
     /// Takes in what has happened elsewhere, without blocking.
     pub(super) fn look_around(&self) {
         let ticks = self.ticks();
-        self.poll_at.set(ticks.wrapping_add(TURN));
+        let fresh = self.seat.as_ref().is_some_and(|seat| !seat.fresh.is_empty());
+        self.poll_at.set(ticks.wrapping_add(if fresh { FRESH_EVERY } else { TURN }));
         for task in self.mail.take() {
             // SAFETY: whoever ended its park delivered it here, or who spawned it for this worker: it is in no other queue.
             unsafe {
@@ -421,7 +421,7 @@ impl Worker {
             let outer = RUNNING.replace(self);
             arch::morestack_run(g, self.thread.m());
             RUNNING.set(outer);
-            self.mail.pulse.mapped.store(ptr::null_mut(), Ordering::Relaxed);
+            self.mail.pulse.g.store(ptr::null_mut(), Ordering::Relaxed);
         }
         while let Some(task) = {
             // SAFETY: one thread, and the borrow ends before the task's result is dropped.
@@ -459,7 +459,7 @@ impl Worker {
     }
 
     /// The life of a worker's OS thread, until its runtime is shut down. `started` gets its mailbox, or why there is none.
-    pub(crate) fn main(seat: Seat, started: impl FnOnce(io::Result<Arc<Mailbox>>)) {
+    pub(crate) fn main(seat: Seat, started: impl FnOnce(io::Result<MailboxRef>)) {
         let shared = seat.shared.clone();
         let worker = Worker::new(Mailbox::new(shared.idle.clone()), Some(seat));
         let seat = worker.seat.as_ref().expect("made with one");
@@ -489,7 +489,8 @@ impl Worker {
             // SAFETY: this is the system stack of what runs below, and nothing runs.
             unsafe {
                 let mut g = ptr::null_mut();
-                if let Some(Stealable(task)) = seat.shared.from_injector() {
+                // Each turn begins with a fresh task, if there is one.
+                if let Some(Stealable(task)) = seat.shared.from_injector().or_else(|| seat.fresh.pop()) {
                     g = self.show(self.start(task));
                 }
                 if g.is_null() {

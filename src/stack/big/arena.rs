@@ -71,6 +71,12 @@ impl Class {
         hi - self.slot() + PAGE
     }
 
+    /// The class at this position among the [`CLASSES`].
+    pub(super) fn from_index(index: usize) -> Class {
+        debug_assert!(index < CLASSES);
+        Class(index as u8 + MIN_SHIFT)
+    }
+
     /// Position among the [`CLASSES`].
     pub(super) fn index(self) -> usize {
         usize::from(self.0 - MIN_SHIFT)

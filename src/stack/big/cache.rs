@@ -7,9 +7,9 @@ use super::{default_class, pool};
 use crate::stack::debug::modes;
 use crate::stack::error::StackError;
 
-/// Stacks that a cache holds. They keep whatever memory was touched on them, so a thread may hold on to 8 * 252 KB; more
-/// would buy little, because a worker lends one stack and changes it only when a task parks on it.
-const CAPACITY: usize = 8;
+/// Stacks that a cache holds. They keep whatever memory was touched on them, so a thread may hold on to 32 * 252 KB, until it
+/// idles. With so many, a burst of tasks that start and end goes to the pool once in 16 times.
+const CAPACITY: usize = 32;
 
 /// How many move between a full or empty cache and the pool at a time, so that neither repeats at once.
 const BATCH: usize = CAPACITY / 2;
@@ -57,9 +57,7 @@ impl BigCache {
         let Ok(class) = default_class() else { return };
         let len = self.len.get();
         let count = count.min(len);
-        for slot in &self.stacks[..count] {
-            pool::give(slot.get(), class);
-        }
+        pool::give_all(self.stacks[..count].iter().map(Cell::get), class);
         for i in count..len {
             self.stacks[i - count].set(self.stacks[i].get());
         }

@@ -44,6 +44,7 @@ pub use cache::BigCache;
 pub use guard::use_mprotect;
 pub(crate) use promise::{promise, unpromise};
 pub use pool::{KEEP_BYTES, KEEP_WARM, Stats, stats};
+pub(crate) use pool::{decay, expect_decay};
 
 /// Usable bytes of a stack when nobody says otherwise: a slot of 256 KB less its guard page. Ten times what the hungriest
 /// calls of libc and std were measured to take (`getaddrinfo` 16 KB, a backtrace with names 24 KB), and a million take

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::arena::{self, CLASSES, Class};
@@ -23,6 +23,12 @@ pub const KEEP_WARM: usize = 1024;
 /// How many freed stacks stay inaccessible under the debug mode `fence` before they are used again: enough to catch a use
 /// soon after the free, and few enough mappings on kernels without guard marks.
 const QUARANTINE: usize = 64;
+
+/// How many stacks one [`decay`] returns to the kernel: 50 ms of its work or so.
+const DECAY_BATCH: usize = 64 * 1024;
+
+/// Whether somebody calls [`decay`], so that freed stacks need not be trimmed at once.
+static DECAYS: AtomicBool = AtomicBool::new(false);
 
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 static POOLED: AtomicUsize = AtomicUsize::new(0);
@@ -52,7 +58,11 @@ pub fn stats() -> Stats {
 
 /// Free stacks of one class, each by its `hi`.
 struct Pool {
-    /// With their top resident, perhaps. Used first.
+    /// As their last owners left them, the longest free first. Used first.
+    hot: Vec<usize>,
+    /// How few of these there were since the last decay: so many were not needed.
+    idle: usize,
+    /// With their top resident, perhaps. Used next.
     warm: Vec<usize>,
     /// With nothing resident.
     cold: Vec<usize>,
@@ -67,7 +77,7 @@ struct Pool {
 }
 
 static POOLS: [Mutex<Pool>; CLASSES] =
-    [const { Mutex::new(Pool { warm: Vec::new(), cold: Vec::new(), fenced: VecDeque::new(), uncut: Vec::new(), chunk: 0, slots: 0 }) };
+    [const { Mutex::new(Pool { hot: Vec::new(), idle: 0, warm: Vec::new(), cold: Vec::new(), fenced: VecDeque::new(), uncut: Vec::new(), chunk: 0, slots: 0 }) };
         CLASSES];
 
 fn lock(class: Class) -> MutexGuard<'static, Pool> {
@@ -76,7 +86,13 @@ fn lock(class: Class) -> MutexGuard<'static, Pool> {
 
 impl Pool {
     fn pop(&mut self) -> Option<usize> {
-        let hi = self.warm.pop().or_else(|| self.cold.pop())?;
+        let hi = match self.hot.pop() {
+            Some(hi) => {
+                self.idle = self.idle.min(self.hot.len());
+                hi
+            }
+            None => self.warm.pop().or_else(|| self.cold.pop())?,
+        };
         POOLED.fetch_sub(1, Ordering::Relaxed);
         arena::set_live(hi, true);
         Some(hi)
@@ -111,6 +127,12 @@ impl Pool {
         self.slots += chunk.len() / class.slot();
         self.uncut.push(chunk);
         Ok(())
+    }
+
+    /// Files stacks that nobody owns any more, as they are.
+    fn push_hot(&mut self, stacks: impl ExactSizeIterator<Item = usize>) {
+        POOLED.fetch_add(stacks.len(), Ordering::Relaxed);
+        self.hot.extend(stacks.inspect(|&hi| arena::set_live(hi, false)));
     }
 
     /// Files a stack that nobody owns any more: warm if some of its memory was kept.
@@ -167,8 +189,60 @@ pub(super) fn take_free(class: Class, into: &mut [usize]) -> usize {
     taken
 }
 
-/// Returns a stack that the caller owned to the pool of its class, and its excess memory to the kernel.
+/// Returns stacks that the caller owned to the pool of their class, as [`give`] does.
+pub(super) fn give_all(stacks: impl ExactSizeIterator<Item = usize>, class: Class) {
+    if DECAYS.load(Ordering::Relaxed) && !modes().fence {
+        lock(class).push_hot(stacks);
+    } else {
+        stacks.for_each(|hi| give(hi, class));
+    }
+}
+
+/// From now on [`decay`] is called, now and then: freed stacks keep their memory until it finds that nobody needs them.
+pub(crate) fn expect_decay() {
+    DECAYS.store(true, Ordering::Relaxed);
+}
+
+/// Returns to the kernel the memory of stacks that have lain in the pools since the last call. Whether some are left to look
+/// at next time.
+///
+/// A program that frees stacks as fast as it needs new ones would otherwise pay for each twice: a system call to give the
+/// memory back (1 us or more), and a page fault to get it again (0.7 us).
+pub(crate) fn decay() -> bool {
+    let mut left = false;
+    for class in (0..CLASSES).map(Class::from_index) {
+        let mut pool = lock(class);
+        let count = pool.idle.min(DECAY_BATCH);
+        let idle: Vec<usize> = pool.hot.drain(..count).collect();
+        pool.idle = pool.hot.len();
+        left |= pool.idle > 0;
+        let mut room = KEEP_WARM.saturating_sub(pool.warm.len());
+        // They are nobody's while the lock is not held: the system calls take long.
+        drop(pool);
+        if idle.is_empty() {
+            continue;
+        }
+        let mut kept = Vec::new();
+        for &hi in &idle {
+            let keep = if room > 0 { KEEP_BYTES } else { 0 };
+            room = room.saturating_sub(1);
+            trim(hi, class, keep);
+            kept.push(keep > 0);
+        }
+        let mut pool = lock(class);
+        for (hi, kept) in idle.into_iter().zip(kept) {
+            if kept { pool.warm.push(hi) } else { pool.cold.push(hi) }
+        }
+    }
+    left
+}
+
+/// Returns a stack that the caller owned to the pool of its class, and its excess memory to the kernel: at once, or by and
+/// by, if somebody sees to that.
 pub(super) fn give(hi: usize, class: Class) {
+    if DECAYS.load(Ordering::Relaxed) && !modes().fence {
+        return lock(class).push_hot(std::iter::once(hi));
+    }
     if modes().fence {
         trim(hi, class, 0);
         let lo = class.lo(hi);
