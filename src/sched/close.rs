@@ -60,7 +60,7 @@ impl Worker {
             if (*g).cancel.get() == Cancel::No {
                 (*g).cancel.set(Cancel::Asked);
                 if (*task).park.notify() {
-                    self.make_ready(g, false);
+                    self.make_ready(task, false);
                 }
             }
             false

@@ -79,6 +79,8 @@ pub(crate) struct Header {
     pub(super) park: ParkState,
     /// An unpark that no park has used up.
     pub(super) token: AtomicBool,
+    /// Whether it waits in `runtime.gopark`. Its worker's.
+    pub(super) in_gopark: Cell<bool>,
     /// How often its cancellation was caught. Its own.
     pub(super) caught: Cell<u8>,
     /// How many waits on its stack must not be cancelled. Its own.
@@ -135,6 +137,7 @@ impl Header {
             index: Cell::new(0),
             park: ParkState::new(),
             token: AtomicBool::new(false),
+            in_gopark: Cell::new(false),
             caught: Cell::new(0),
             uncancellable: Cell::new(0),
         }

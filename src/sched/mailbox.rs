@@ -180,7 +180,7 @@ impl Mailbox {
         let this = unsafe { &*this };
         match this.local() {
             // SAFETY: parked, and nobody else makes it ready, so it stands in its G.
-            Some(worker) => unsafe { worker.make_ready((*task).g.get(), next) },
+            Some(worker) => unsafe { worker.make_ready(task, next) },
             None => {
                 // SAFETY: whoever ends a park is the only one to deliver the task, so it is in no inbox.
                 unsafe { this.inbox.push(task) };

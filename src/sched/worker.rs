@@ -42,6 +42,9 @@ const FRESH_EVERY: usize = 8;
 const SHRINK_BATCH: usize = 16;
 const SHRINK_EVERY: u32 = 1024;
 
+/// Bytes below a closure's `G` where the frames of a task that waits may be: only a prefetch depends on it.
+const FRAMES: usize = 512;
+
 thread_local! {
     /// The worker whose tasks run on this thread: the innermost one that runs.
     ///
@@ -245,33 +248,37 @@ impl Worker {
 
     /// Queues a task that can go on; `next`: before the others.
     #[inline]
-    pub(super) unsafe fn make_ready(&self, g: *mut G, next: bool) {
-        if !self.blocked.get().is_null() && self.blocked.get() == Header::of(g) {
+    pub(super) unsafe fn make_ready(&self, task: *mut Header, next: bool) {
+        if self.blocked.get() == task {
             self.blocked.set(ptr::null_mut());
             return;
         }
-        // SAFETY: the caller's g stands in its sched, is live on this worker, and in no queue.
+        // SAFETY: the caller's task stands in its G, is live on this worker, and in no queue.
         unsafe {
-            if (*g).stack.contains((*g).stack.sched.sp) {
-                // In `runtime.gopark`, which cannot look once more whether it was an unpark: that is used up now.
-                (*Header::of(g)).token.store(false, Ordering::Relaxed);
+            let g = (*task).g.get();
+            // It was left long ago. By the time it has its turn, its state and its innermost frames are here again.
+            arch::prefetch_write(g.addr());
+            arch::prefetch_write(g.addr().wrapping_sub(FRAMES));
+            if (*task).in_gopark.get() {
+                // It cannot look once more whether it was an unpark: that is used up now.
+                (*task).in_gopark.set(false);
+                (*task).token.store(false, Ordering::Relaxed);
+                if let Some(seat) = &self.seat
+                    && seat.others_sleep()
+                    && (*g).is_all_mapped()
+                {
+                    return self.share(seat, g);
+                }
             }
-            if (*g).big.is_none()
-                && let Some(seat) = &self.seat
-                && seat.others_sleep()
-                && (*g).is_all_mapped()
-            {
-                return self.share(seat, g);
+            if next {
+                let second = self.runnext.replace(g);
+                if second.is_null() {
+                    return;
+                }
+                self.ready().push_back(second);
+            } else {
+                self.ready().push_back(g);
             }
-        }
-        if next {
-            let second = self.runnext.replace(g);
-            if second.is_null() {
-                return;
-            }
-            self.ready().push_back(second);
-        } else {
-            self.ready().push_back(g);
         }
     }
 
@@ -375,8 +382,10 @@ impl Worker {
         for task in self.mail.take() {
             // SAFETY: whoever ended its park delivered it here, or who spawned it for this worker: it is in no other queue.
             unsafe {
-                let g = if (*task).is_fresh() { self.start(task) } else { (*task).g.get() };
-                self.make_ready(g, false);
+                if (*task).is_fresh() {
+                    self.start(task);
+                }
+                self.make_ready(task, false);
             }
         }
         self.fire_timers();
@@ -758,7 +767,14 @@ unsafe extern "C" fn morestack_park(g: *mut G) -> *mut G {
             (*task).token.store(false, Ordering::Relaxed);
             return g;
         }
-        park(g)
+        (*task).in_gopark.set(true);
+        let next = park(g);
+        if next == g {
+            // It was woken before it was parked. As above, that was the unpark.
+            (*task).in_gopark.set(false);
+            (*task).token.store(false, Ordering::Relaxed);
+        }
+        next
     }
 }
 

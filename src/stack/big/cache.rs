@@ -4,12 +4,17 @@ use std::cell::Cell;
 
 use super::arena::Class;
 use super::{default_class, pool};
+use crate::arch;
 use crate::stack::debug::modes;
 use crate::stack::error::StackError;
 
 /// Stacks that a cache holds. They keep whatever memory was touched on them, so a thread may hold on to 32 * 252 KB, until it
 /// idles. With so many, a burst of tasks that start and end goes to the pool once in 16 times.
 const CAPACITY: usize = 32;
+
+/// How many stacks ahead the top of one is fetched, and how many cache lines of it: a task's `G` and its first frames.
+const AHEAD: usize = 2;
+const LINES: usize = 8;
 
 /// How many move between a full or empty cache and the pool at a time, so that neither repeats at once.
 const BATCH: usize = CAPACITY / 2;
@@ -38,6 +43,14 @@ impl BigCache {
     fn pop(&self) -> Option<usize> {
         let len = self.len.get().checked_sub(1)?;
         self.len.set(len);
+        // A burst of tasks that start takes one stack after the other, each in a page that nobody has touched for long. The one
+        // after the next is on its way while these run.
+        if let Some(soon) = len.checked_sub(AHEAD) {
+            let hi = self.stacks[soon].get();
+            for line in 1..=LINES {
+                arch::prefetch_write(hi - line * 64);
+            }
+        }
         Some(self.stacks[len].get())
     }
 
