@@ -53,6 +53,18 @@ pub fn yield_now() {
     }
 }
 
+/// To be called before each operation that may wait but often need not: a task for which that goes on and on gives way now and
+/// then.
+#[inline]
+pub(crate) fn pay() {
+    if let Some(g) = current_task()
+        && worker::Worker::running().pay()
+    {
+        // SAFETY: as in `yield_now`.
+        unsafe { wait::yield_task(g) };
+    }
+}
+
 /// Waits until somebody calls [`Task::unpark`] for this task; returns at once if that has happened since the last park.
 ///
 /// Outside any task it parks the OS thread, as [`std::thread::park`] does.

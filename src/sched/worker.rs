@@ -37,6 +37,10 @@ const TURN: usize = 61;
 /// One in so many switches goes on with a fresh task although started ones are ready, so that these starve it not.
 const FRESH_EVERY: usize = 8;
 
+/// After how much I/O that was ready a task gives way: a client that never pauses shall not have its worker to itself. tokio's
+/// number for the same.
+const BUDGET: usize = 128;
+
 /// How many tasks a look for stacks to shrink takes in, and how many parks lie between two looks: a few percent of the
 /// switches at most, and a million parked tasks are through after a few seconds of switching.
 const SHRINK_BATCH: usize = 16;
@@ -80,6 +84,8 @@ pub(crate) struct Worker {
     pub(super) wake_at: Cell<u64>,
     /// A task that waits on this thread without leaving it.
     blocked: Cell<*mut Header>,
+    /// What the task that runs has done without waiting, and the tick at which it began to.
+    paid: Cell<(usize, usize)>,
     parks: Cell<u32>,
     /// Where the next look for stacks to shrink begins.
     hand: Cell<usize>,
@@ -103,6 +109,7 @@ impl Worker {
             poller: UnsafeCell::new(None),
             wake_at: Cell::new(u64::MAX),
             blocked: Cell::new(ptr::null_mut()),
+            paid: Cell::new((0, 0)),
             parks: Cell::new(0),
             hand: Cell::new(0),
         });
@@ -349,7 +356,7 @@ impl Worker {
     unsafe fn give_way(&self, g: *mut G) -> *mut G {
         // SAFETY: the current g is live; queued ones too, and they stand in their sched.
         unsafe {
-            if self.tick() {
+            if self.tick() && !self.nothing_elsewhere() {
                 self.ready().push_back(g);
                 return ptr::null_mut();
             }
@@ -361,6 +368,34 @@ impl Worker {
             self.ready().push_back(g);
             self.show(next)
         }
+    }
+
+    /// Notes that the current task has done something that it could have waited for. Whether it has done enough for now.
+    pub(super) fn pay(&self) -> bool {
+        let ticks = self.ticks();
+        let (since, count) = self.paid.get();
+        let count = if since == ticks { count + 1 } else { 1 };
+        let enough = count >= BUDGET;
+        self.paid.set((ticks, if enough { 0 } else { count }));
+        enough
+    }
+
+    /// Whether the loop, which is due, would find nothing to do but what is ready: then it is due again as much later.
+    #[cold]
+    fn nothing_elsewhere(&self) -> bool {
+        let nothing = self.mail.is_empty()
+            && self.timers().next().is_none()
+            && !self.has_sources()
+            && self.awaited.get() == 0
+            && self.seat.as_ref().is_none_or(|seat| !seat.has_work());
+        if nothing {
+            let next = self.runnext.replace(ptr::null_mut());
+            if !next.is_null() {
+                self.ready().push_back(next);
+            }
+            self.poll_at.set(self.ticks().wrapping_add(TURN));
+        }
+        nothing
     }
 
     /// The current task gives way, and none is ready: there may be fresh ones.

@@ -61,6 +61,7 @@ impl Source {
         mut operation: impl FnMut() -> io::Result<T>,
         short: impl Fn(&T) -> bool,
     ) -> io::Result<T> {
+        crate::sched::pay();
         let mut deadline = None;
         let mut time_is_up = false;
         loop {
