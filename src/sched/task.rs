@@ -126,7 +126,7 @@ impl Task {
 
     /// The name its builder gave it.
     pub fn name(&self) -> Option<&str> {
-        self.header().ident.name.as_deref()
+        self.header().ident.name.as_deref().map(|name| &**name)
     }
 
     /// Makes its [`park`](super::park) return: the one it is in, or else the next. From any thread.

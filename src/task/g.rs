@@ -35,8 +35,8 @@ pub struct Enter {
 pub(crate) struct Ident {
     /// A number that no other task of the process has.
     pub(crate) id: u64,
-    /// The name its builder gave it.
-    pub(crate) name: Option<Box<str>>,
+    /// The name its builder gave it. Few have one, so it takes one word here.
+    pub(crate) name: Option<Box<Box<str>>>,
 }
 
 /// What becomes of a task whose runtime shuts down.
