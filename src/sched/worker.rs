@@ -487,6 +487,8 @@ impl Worker {
         let _kept = self.clone();
         crate::signal::refuse_in_handler("runs tasks");
         let _awaited = done.map(|_| Awaited::new(self));
+        // Below a task of a runtime: that one's worker polls nothing meanwhile.
+        let _poller = self.seat.is_none().then(super::io::NoPoller::new);
         while !done.is_some_and(|done| done()) {
             self.look_around();
             // SAFETY: this is the system stack of what runs below.

@@ -78,6 +78,23 @@ pub(crate) fn set_current_poller(poller: Option<Arc<PollerHandle>>) {
     CURRENT.set(poller);
 }
 
+/// While it lives, I/O on this thread waits as on any OS thread, whatever poller there is.
+pub(crate) struct NoPoller(Option<Arc<PollerHandle>>);
+
+impl NoPoller {
+    pub(crate) fn new() -> NoPoller {
+        NoPoller(CURRENT.try_with(|current| current.take()).ok().flatten())
+    }
+}
+
+impl Drop for NoPoller {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            set_current_poller(self.0.take());
+        }
+    }
+}
+
 /// Whether this thread is a worker, on which tasks wait by way of the poller.
 fn on_worker() -> bool {
     CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
