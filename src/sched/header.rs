@@ -55,36 +55,37 @@ const OPEN: *mut () = ptr::null_mut();
 const DONE: *mut () = ptr::without_provenance_mut(Waker::UNUSED[0]);
 const DETACHED: *mut () = ptr::without_provenance_mut(Waker::UNUSED[1]);
 
-/// A task, as the scheduler and its handles know it.
+/// A task, as the scheduler and its handles know it. What a wake and an end need comes first, in as few cache lines as can be.
 #[repr(C)]
 pub(crate) struct Header {
     pub(super) ident: Ident,
     pub(super) kind: &'static Kind,
     /// Its `G`; null until it starts, except for a mapped task, and again when it has ended. Its worker's.
     pub(super) g: Cell<*mut G>,
-    /// The next one in an inbox.
-    link: AtomicPtr<Header>,
     /// Where its wakes go; null until it starts. Counted.
     mailbox: AtomicPtr<Mailbox>,
     /// Whether it has ended, whether its handle is gone, or who waits for its end.
     join: AtomicPtr<()>,
-    pub(super) custom: UnsafeCell<Option<Box<Custom>>>,
-    /// The values of its task-local variables, and what drops them. Its own.
-    pub(super) locals: Cell<*mut ()>,
+    /// The next one in an inbox.
+    link: AtomicPtr<Header>,
     refs: AtomicU32,
-    /// Whether a stack was promised for it at its spawn. The scheduler's.
-    pub(super) promised: Cell<bool>,
-    /// Its place in its worker's list of live tasks. Its worker's.
-    pub(super) index: Cell<u32>,
     pub(super) park: ParkState,
     /// An unpark that no park has used up.
     pub(super) token: AtomicBool,
     /// Whether it waits in `runtime.gopark`. Its worker's.
     pub(super) in_gopark: Cell<bool>,
-    /// How often its cancellation was caught. Its own.
-    pub(super) caught: Cell<u8>,
+    /// Whether a stack was promised for it at its spawn. The scheduler's.
+    pub(super) promised: Cell<bool>,
+
+    pub(super) custom: UnsafeCell<Option<Box<Custom>>>,
+    /// The values of its task-local variables, and what drops them. Its own.
+    pub(super) locals: Cell<*mut ()>,
+    /// Its place in its worker's list of live tasks. Its worker's.
+    pub(super) index: Cell<u32>,
     /// How many waits on its stack must not be cancelled. Its own.
     pub(super) uncancellable: Cell<u32>,
+    /// How often its cancellation was caught. Its own.
+    pub(super) caught: Cell<u8>,
 }
 
 // SAFETY: the link is the header's own, and used by nothing else.
