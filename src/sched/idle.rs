@@ -147,24 +147,22 @@ impl Idle {
     /// The worker has found something after `prepare`, and stays awake. If it was claimed meanwhile, its poller will be woken
     /// for nothing, now or later.
     ///
-    /// It counts as a searcher again. Notifiers of stealable work may have relied on its search; if what it has found now is pinned
-    /// work, it has not looked for theirs. So it must come through `end_search`.
+    /// It counts as a searcher from now on. Notifiers of stealable work may have relied on its search before; if what it has found
+    /// is pinned, it has not looked for theirs. So it must come through `end_search`.
     pub(crate) fn cancel(&self, me: &Sleeper) {
-        self.leave(me);
-        self.begin_search(me);
+        let summoned = me.0.swap(SEARCHING, Relaxed) == SUMMONED;
+        // Who summoned it has counted it.
+        self.0.fetch_sub(if summoned { ONE_SLEEPS } else { ONE_SLEEPS - ONE_SEARCHES }, Relaxed);
     }
 
     /// The worker has slept and is awake again, whatever has woken it: a claim, I/O, a timer, or nothing.
     pub(crate) fn woken(&self, me: &Sleeper) {
-        self.leave(me);
-    }
-
-    fn leave(&self, me: &Sleeper) {
         if me.0.swap(AWAKE, Relaxed) == SUMMONED {
             // Who summoned it has counted it.
             me.0.store(SEARCHING, Relaxed);
         }
-        // After the swap: the count may be too high for a moment, which costs a notifier a look, but never too low.
+        // After the swap, here as in `cancel`: the count of sleepers may be too high for a moment, which costs a notifier a look,
+        // but never too low.
         self.0.fetch_sub(ONE_SLEEPS, Relaxed);
     }
 
