@@ -5,13 +5,14 @@ use super::header::Header;
 use super::idle::{Idle, Sleeper};
 use super::inbox::{Batch, Inbox};
 use super::io::PollerHandle;
+use super::runtime::{Stealable, end_unstarted};
 use super::worker::Worker;
 use crate::task::g::G;
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 
 /// What a worker shows of what it does: written by the worker at each switch, read by the monitor.
@@ -40,6 +41,8 @@ pub(crate) struct Mailbox {
     poller: OnceLock<Arc<PollerHandle>>,
     /// The thread of the worker, as [`this_thread`] tells.
     owner: usize,
+    /// Whether the worker has looked into the inbox for the last time.
+    ended: AtomicBool,
     /// The worker while it exists. Its thread's.
     worker: Cell<*const Worker>,
 }
@@ -128,6 +131,7 @@ impl Mailbox {
             idle,
             poller: OnceLock::new(),
             owner: this_thread(),
+            ended: AtomicBool::new(false),
             worker: Cell::new(ptr::null()),
         }
     }
@@ -189,11 +193,34 @@ impl Mailbox {
         }
     }
 
-    /// Hands a fresh task to this worker.
+    /// Hands a fresh task to this worker. If that has ended, the task ends unstarted.
     pub(super) fn post(&self, task: *mut Header) {
         // SAFETY: a fresh task is in no other queue.
         unsafe { self.inbox.push(task) };
-        self.alarm();
+        fence(Ordering::SeqCst);
+        if self.ended.load(Ordering::Relaxed) {
+            self.end_fresh();
+        } else {
+            self.alarm();
+        }
+    }
+
+    /// The worker looks into its inbox no more.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        // Who posts sees that the worker has ended, or this sees what was posted.
+        fence(Ordering::SeqCst);
+        self.end_fresh();
+    }
+
+    /// Ends the fresh tasks that nobody will take. Of the others that are woken the worker has given up; they stay as they are.
+    fn end_fresh(&self) {
+        for task in self.inbox.take() {
+            // SAFETY: it came out of the inbox, so it is live, and nobody else's.
+            if unsafe { (*task).is_fresh() } {
+                end_unstarted(Stealable(task));
+            }
+        }
     }
 
     /// The rules by which the worker sleeps.

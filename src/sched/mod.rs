@@ -104,7 +104,7 @@ pub fn current() -> Option<Task> {
 
 /// The `g` of the task that runs on this thread.
 #[inline]
-fn current_task() -> Option<*mut G> {
+pub(crate) fn current_task() -> Option<*mut G> {
     let g = arch::current_g();
     // SAFETY: the current g is live.
     (!g.is_null() && !unsafe { (*g).is_borrowed() }).then_some(g)

@@ -191,6 +191,8 @@ pub(super) fn end_unstarted(Stealable(task): Stealable) {
             super::worker::free_stacks(g);
         }
         header::give_place(task);
+        // An abandoned mapped task may have some; then this is its thread.
+        super::locals::destroy(task);
         // A destructor that panics has told the panic hook; there is nobody else.
         let _ = panic::catch_unwind(AssertUnwindSafe(|| {
             header::cancel_closure(task, "the runtime was shut down before the task had started");
@@ -245,6 +247,12 @@ impl Seat {
         if self.shared.workers() > 1 {
             self.shared.wake_one();
         }
+    }
+
+    /// The next of its own fresh tasks. None start once the runtime is being shut down.
+    #[inline]
+    pub(super) fn pop_fresh(&self) -> Option<Stealable> {
+        if self.shared.is_closing() { None } else { self.fresh.pop() }
     }
 
     /// Whether another worker sleeps, who could do with work.

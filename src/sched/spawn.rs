@@ -117,11 +117,11 @@ where
 
 /// Where a fresh task goes.
 pub(crate) enum Target<'a> {
-    /// To the runtime that the calling thread works for, or else to this one, which may have to be started for it.
-    Any(&'a dyn Fn() -> &'static Shared),
+    /// To the calling worker, whose place this is.
+    Here(&'a Seat),
     /// To this runtime.
     Runtime(&'a Shared),
-    /// To one worker of it.
+    /// To one worker of it; there is one of that number.
     Worker(&'a Shared, usize),
 }
 
@@ -129,10 +129,7 @@ impl Target<'_> {
     /// Queues the task, which owns the scheduler's reference.
     fn push(self, task: *mut Header) {
         match self {
-            Target::Any(default) => match Seat::here() {
-                Some(seat) => seat.push(Stealable(task)),
-                None => default().inject(Stealable(task)),
-            },
+            Target::Here(seat) => seat.push(Stealable(task)),
             Target::Runtime(shared) => match Seat::here() {
                 Some(seat) if std::ptr::eq(&*seat.shared, shared) => seat.push(Stealable(task)),
                 _ => shared.inject(Stealable(task)),

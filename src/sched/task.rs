@@ -131,7 +131,8 @@ impl Task {
 
     /// Makes its [`park`](super::park) return: the one it is in, or else the next. From any thread.
     pub fn unpark(&self) {
-        self.header().token.store(true, Ordering::Release);
+        // An exchange: the park that uses this up then sees what every unpark before it had to show, as std promises.
+        self.header().token.swap(true, Ordering::Release);
         // SAFETY: the handle holds a reference.
         unsafe { Header::wake(self.0, false) };
     }

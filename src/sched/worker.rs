@@ -15,7 +15,7 @@ use super::header::{self, Header};
 use super::io::{Poller, Timeout};
 use super::mailbox::{Mailbox, MailboxRef};
 use super::ring::Ring;
-use super::runtime::{Seat, Stealable};
+use super::runtime::{Seat, Stealable, end_unstarted};
 use super::timers::{self, Timers};
 use crate::arch;
 use crate::stack::big::BigStack;
@@ -60,6 +60,12 @@ thread_local! {
     static RUNNING: Cell<*const Worker> = const { Cell::new(ptr::null()) };
 }
 
+/// A mapped task that has ended. `detached`: its result is to be dropped as well.
+struct Dead {
+    task: *mut Header,
+    detached: bool,
+}
+
 /// See the module. Only its own thread touches it, and never across a switch.
 pub(crate) struct Worker {
     /// Runs before what is in the ring.
@@ -75,9 +81,9 @@ pub(crate) struct Worker {
     pub(super) thread: Rc<Thread>,
     /// Tasks that have started and not ended. Each is counted in its references.
     live: UnsafeCell<Vec<*mut Header>>,
-    /// Tasks that have ended with a panic that nobody asks for: the payload's destructor is the user's code, which must not
-    /// run in the middle of a switch.
-    dead: UnsafeCell<Vec<*mut Header>>,
+    /// Mapped tasks that have ended and left something behind, task-local values or a panic that nobody asks for: destructors
+    /// are the user's code, which must not run in the middle of a switch.
+    dead: UnsafeCell<Vec<Dead>>,
     /// How many callers of `run_until` wait for the end of a task, and have to look whenever one ends.
     awaited: Cell<u32>,
     timers: UnsafeCell<Timers<*mut Header>>,
@@ -275,7 +281,7 @@ impl Worker {
                 (*task).token.store(false, Ordering::Relaxed);
                 if let Some(seat) = &self.seat
                     && seat.others_sleep()
-                    && (*g).is_all_mapped()
+                    && (*g).may_change_thread()
                 {
                     return self.share(seat, g);
                 }
@@ -328,7 +334,7 @@ impl Worker {
             }
             if let Some(seat) = &self.seat
                 && self.ticks().is_multiple_of(FRESH_EVERY)
-                && let Some(Stealable(task)) = seat.fresh.pop()
+                && let Some(Stealable(task)) = seat.pop_fresh()
             {
                 return self.show(self.start(task));
             }
@@ -336,7 +342,7 @@ impl Worker {
                 return self.show(g);
             }
             if let Some(seat) = &self.seat
-                && let Some(Stealable(task)) = seat.fresh.pop()
+                && let Some(Stealable(task)) = seat.pop_fresh()
             {
                 return self.show(self.start(task));
             }
@@ -418,6 +424,11 @@ impl Worker {
         let fresh = self.seat.as_ref().is_some_and(|seat| !seat.fresh.is_empty());
         self.poll_at.set(ticks.wrapping_add(if fresh { FRESH_EVERY } else { TURN }));
         for task in self.mail.take() {
+            // SAFETY: it came out of the inbox, so it is live.
+            if unsafe { (*task).is_fresh() } && self.seat.as_ref().is_some_and(|seat| seat.shared.is_closing()) {
+                end_unstarted(Stealable(task));
+                continue;
+            }
             // SAFETY: whoever ended its park delivered it here, or who spawned it for this worker: it is in no other queue.
             unsafe {
                 if (*task).is_fresh() {
@@ -490,13 +501,16 @@ impl Worker {
             RUNNING.set(outer);
             self.mail.pulse.g.store(ptr::null_mut(), Ordering::Relaxed);
         }
-        while let Some(task) = {
-            // SAFETY: one thread, and the borrow ends before the task's result is dropped.
+        while let Some(Dead { task, detached }) = {
+            // SAFETY: one thread, and the borrow ends before the user's code runs.
             unsafe { (*self.dead.get()).pop() }
         } {
             // SAFETY: it was kept for this, with the worker's reference.
             unsafe {
-                Header::drop_result(task);
+                super::locals::destroy(task);
+                if detached {
+                    Header::drop_result(task);
+                }
                 Header::release(task);
             }
         }
@@ -542,6 +556,7 @@ impl Worker {
         if shared.wait_for_all() {
             Seat::set(seat);
             worker.work(seat);
+            worker.mail.end();
             Seat::set(ptr::null());
         }
         super::io::set_current_poller(None);
@@ -559,16 +574,19 @@ impl Worker {
             unsafe {
                 let mut g = ptr::null_mut();
                 // Each turn begins with a fresh task, if there is one.
-                if let Some(Stealable(task)) = seat.shared.from_injector().or_else(|| seat.fresh.pop()) {
-                    g = self.show(self.start(task));
+                if let Some(task) = seat.shared.from_injector().or_else(|| seat.fresh.pop()) {
+                    g = self.show_stolen(seat, task);
                 }
                 if g.is_null() {
                     g = self.pop();
                 }
                 if g.is_null()
-                    && let Some(Stealable(task)) = seat.search(&self.mail.sleeper)
+                    && let Some(task) = seat.search(&self.mail.sleeper)
                 {
-                    g = self.show(self.start(task));
+                    g = self.show_stolen(seat, task);
+                    if g.is_null() {
+                        continue;
+                    }
                 }
                 if g.is_null() {
                     self.sleep();
@@ -578,6 +596,16 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Takes in a stealable task, to go on with it; null if it was ended, because the runtime is being shut down.
+    unsafe fn show_stolen(&self, seat: &Seat, task: Stealable) -> *mut G {
+        if seat.shared.is_closing() {
+            end_unstarted(task);
+            return ptr::null_mut();
+        }
+        // SAFETY: it was in a queue of stealable ones, and is ours now.
+        unsafe { self.show(self.start(task.0)) }
     }
 
     /// Blocks the thread until something happens that concerns this worker.
@@ -754,7 +782,7 @@ pub(super) unsafe extern "C" fn morestack_yield(g: *mut G) -> *mut G {
         let worker = Worker::running();
         if let Some(seat) = &worker.seat
             && seat.others_sleep()
-            && (*g).is_all_mapped()
+            && (*g).may_change_thread()
         {
             worker.share(seat, g);
             return worker.next();
@@ -845,7 +873,7 @@ unsafe extern "C" fn morestack_exit(g: *mut G) -> *mut G {
     unsafe {
         let task = Header::of(g);
         let worker = Worker::running();
-        let mut kept = false;
+        let mut dead = None;
         if (*g).big.is_none() {
             let result = match (*g).panic.take() {
                 Some(payload) => Err(payload),
@@ -853,13 +881,16 @@ unsafe extern "C" fn morestack_exit(g: *mut G) -> *mut G {
             };
             let panicked = result.is_err();
             ((*task).kind.finish)(task, result);
-            kept = (*task).set_done() && panicked;
+            // Looked at before anybody hears of the end and gives up the task.
+            let has_locals = !(*task).locals.get().is_null();
+            let detached = (*task).set_done() && panicked;
+            dead = (detached || has_locals).then_some(Dead { task, detached });
         }
         header::give_place(task);
         free_stacks(g);
         worker.disown(task);
-        if kept {
-            (*worker.dead.get()).push(task);
+        if let Some(dead) = dead {
+            (*worker.dead.get()).push(dead);
             return ptr::null_mut();
         }
         Header::release(task);

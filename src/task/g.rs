@@ -75,6 +75,8 @@ pub struct G {
     /// Who it is; only the scheduler looks behind. Null for a borrowed `g`.
     pub(crate) ident: *const Ident,
     pub(crate) cancel: Cell<Cancel>,
+    /// Whether Rust code that it called has left something behind that belongs to its thread.
+    pub(crate) pinned: Cell<bool>,
 }
 
 impl G {
@@ -90,6 +92,7 @@ impl G {
             panic: None,
             ident,
             cancel: Cell::new(Cancel::No),
+            pinned: Cell::new(false),
         }
     }
 
@@ -106,10 +109,16 @@ impl G {
         self.ident.is_null()
     }
 
-    /// Whether no Rust frame is live in it: then it may go on on any thread, and give way at any check.
+    /// Whether no Rust frame is live in it: then it may give way at any check.
     #[inline]
     pub(crate) fn is_all_mapped(&self) -> bool {
         self.big.is_none() && self.enter.is_null() && self.stack.to_rust.is_null()
+    }
+
+    /// Whether it may go on on any thread.
+    #[inline]
+    pub(crate) fn may_change_thread(&self) -> bool {
+        self.is_all_mapped() && !self.pinned.get()
     }
 }
 
