@@ -47,6 +47,7 @@ pub mod signal;
 pub mod stack;
 pub mod task;
 pub mod thread;
+pub mod time;
 
 pub use morestack_macros::{main, test};
 

@@ -14,6 +14,7 @@
 
 use super::blocks;
 use super::inbox::Linked;
+use super::interrupt::Limit;
 use super::mailbox::{Mailbox, MailboxRef};
 use super::park::ParkState;
 use super::waker::Waker;
@@ -80,12 +81,14 @@ pub(crate) struct Header {
     pub(super) custom: UnsafeCell<Option<Box<Custom>>>,
     /// The values of its task-local variables, and what drops them. Its own.
     pub(super) locals: Cell<*mut ()>,
+    /// The innermost time limit that it is in; null, as `G::limited` says, if none. Its own.
+    pub(super) limit: Cell<*const Limit>,
     /// Its place in its worker's list of live tasks. Its worker's.
     pub(super) index: Cell<u32>,
-    /// How many waits on its stack must not be cancelled. Its own.
-    pub(super) uncancellable: Cell<u32>,
     /// How often its cancellation was caught. Its own.
     pub(super) caught: Cell<u8>,
+    /// Whether its waits must not be interrupted. Its own.
+    pub(super) uninterrupted: Cell<bool>,
 }
 
 // SAFETY: the link is the header's own, and used by nothing else.
@@ -133,14 +136,15 @@ impl Header {
             join: AtomicPtr::new(OPEN),
             custom: UnsafeCell::new(custom),
             locals: Cell::new(ptr::null_mut()),
+            limit: Cell::new(ptr::null()),
             refs: AtomicU32::new(2),
-            promised: Cell::new(false),
             index: Cell::new(0),
             park: ParkState::new(),
             token: AtomicBool::new(false),
             in_gopark: Cell::new(false),
             caught: Cell::new(0),
-            uncancellable: Cell::new(0),
+            uninterrupted: Cell::new(false),
+            promised: Cell::new(false),
         }
     }
 

@@ -13,6 +13,7 @@ mod close;
 mod header;
 mod idle;
 mod inbox;
+pub(crate) mod interrupt;
 pub(crate) mod io;
 pub(crate) mod locals;
 pub(crate) mod mailbox;
@@ -22,6 +23,7 @@ mod park;
 mod ring;
 pub(crate) mod runtime;
 mod scheduler;
+pub(crate) mod sleep;
 pub(crate) mod spawn;
 mod sync;
 pub(crate) mod task;
@@ -39,6 +41,7 @@ use crate::arch;
 use crate::task::g::G;
 use header::Header;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// Gives way: the other ready tasks run before this one goes on.
 ///
@@ -76,15 +79,28 @@ pub fn park() {
                 wait::wait();
             }
         }
-        None => std::thread::park(),
+        None => park_thread(None),
     }
 }
 
 /// As [`park`], until `deadline` at most.
-pub(crate) fn park_until(deadline: std::time::Instant) {
+pub(crate) fn park_until(deadline: Instant) {
     match current_task() {
         Some(g) => while !take_token(g) && !wait::wait_until(deadline) {},
-        None => std::thread::park_timeout(deadline.saturating_duration_since(std::time::Instant::now())),
+        None => park_thread(Some(deadline)),
+    }
+}
+
+/// Parks the OS thread, until `deadline` at most. If its time is up then it is interrupted, although an unpark may have come at
+/// the last moment: std does not tell.
+#[cold]
+fn park_thread(deadline: Option<Instant>) {
+    match interrupt::block_until(deadline) {
+        None => std::thread::park(),
+        Some(until) => {
+            std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
+            interrupt::block_until(None);
+        }
     }
 }
 

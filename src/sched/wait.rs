@@ -7,13 +7,17 @@
 //! has told others where to find it unlinks itself in a guard. It does not while the task panics, while an [`Uncancellable`]
 //! lives, or where a frame below cannot be unwound.
 //!
+//! **Time limits.** A wait in a `timeout` that has run out unwinds to it, with the same exceptions ([`interrupt`]).
+//!
 //! **Panics.** A task that waits while it panics, in a destructor or in a panic hook, takes std's panic state along
 //! ([`panicking`](super::panicking)); where that is not possible its OS thread waits with it.
+
+pub(crate) use super::interrupt::Uncancellable;
 
 use super::header::Header;
 use super::timers::{self, Key};
 use super::worker::{self, Worker};
-use super::{current_task, panicking, unwind, waker};
+use super::{current_task, interrupt, panicking, unwind, waker};
 use crate::arch;
 use crate::task::g::{Cancel, G};
 use std::fmt;
@@ -43,7 +47,7 @@ pub(crate) fn wait() {
     match current_task() {
         // SAFETY: Rust code of the current task, on its big stack.
         Some(g) => unsafe { wait_task(g) },
-        None => waker::block_thread(),
+        None => wait_thread(None),
     }
 }
 
@@ -52,25 +56,26 @@ pub(crate) fn wait_until(deadline: Instant) -> bool {
     crate::signal::refuse_in_handler("waits");
     match current_task() {
         Some(g) => {
-            let _timer = Timer::new(g, timers::from_instant(deadline));
+            let _timer = Timer::new(g, deadline);
             // SAFETY: as in `wait`.
             unsafe { wait_task(g) };
         }
-        None => waker::block_thread_until(deadline),
+        None => wait_thread(Some(deadline)),
     }
     Instant::now() >= deadline
 }
 
 /// A timer that wakes the current task, for as long as this lives.
-struct Timer<'a> {
+pub(super) struct Timer<'a> {
     worker: &'a Worker,
     key: Key,
 }
 
 impl Timer<'_> {
-    fn new<'a>(g: *mut G, deadline: u64) -> Timer<'a> {
+    /// One for the current task.
+    pub(super) fn new<'a>(g: *mut G, deadline: Instant) -> Timer<'a> {
         let worker = Worker::running();
-        Timer { worker, key: worker.timers().insert(deadline, Header::of(g)) }
+        Timer { worker, key: worker.timers().insert(timers::from_instant(deadline), Header::of(g)) }
     }
 }
 
@@ -81,6 +86,15 @@ impl Drop for Timer<'_> {
     }
 }
 
+/// Waits on an OS thread outside tasks, until `deadline` at most. Apart, so that the tasks' way is short.
+#[cold]
+fn wait_thread(deadline: Option<Instant>) {
+    match interrupt::block_until(deadline) {
+        None => waker::block_thread(),
+        Some(until) => waker::block_thread_until(until),
+    }
+}
+
 /// Waits in the current task.
 #[inline]
 unsafe fn wait_task(g: *mut G) {
@@ -88,6 +102,9 @@ unsafe fn wait_task(g: *mut G) {
     unsafe {
         if (*g).cancel.get() == Cancel::Asked {
             cancel(g);
+        }
+        if (*g).limited.get() {
+            interrupt::raise();
         }
         if std::thread::panicking() {
             wait_panicking(g);
@@ -143,7 +160,7 @@ unsafe fn yield_panicking(g: *mut G) {
 unsafe fn cancel(g: *mut G) {
     // SAFETY: the current task.
     let task = unsafe { &*Header::of(g) };
-    if task.uncancellable.get() > 0 || std::thread::panicking() {
+    if task.uninterrupted.get() || std::thread::panicking() {
         return;
     }
     if task.caught.get() >= PATIENCE || unwind::can_unwind().is_err() {
@@ -153,28 +170,4 @@ unsafe fn cancel(g: *mut G) {
     }
     task.caught.set(task.caught.get() + 1);
     panic::resume_unwind(Box::new(Cancelled));
-}
-
-/// While it lives, the current task's waits are not cancelled: somebody borrows from its stack.
-pub(crate) struct Uncancellable(Option<*mut Header>);
-
-impl Uncancellable {
-    /// Of the current task; nothing outside tasks.
-    pub(crate) fn new() -> Uncancellable {
-        let task = current_task().map(Header::of);
-        if let Some(task) = task {
-            // SAFETY: the current task.
-            unsafe { (*task).uncancellable.set((*task).uncancellable.get() + 1) };
-        }
-        Uncancellable(task)
-    }
-}
-
-impl Drop for Uncancellable {
-    fn drop(&mut self) {
-        if let Some(task) = self.0 {
-            // SAFETY: still the current task: this does not leave its stack.
-            unsafe { (*task).uncancellable.set((*task).uncancellable.get() - 1) };
-        }
-    }
 }

@@ -469,7 +469,7 @@ impl Worker {
                 batch[count] = task;
                 count += 1;
             }
-            // SAFETY: a task removes its timer before it goes on, so these wait, and are live.
+            // SAFETY: a task removes its timers before their frames are gone, so these are live. They may be ready already.
             unsafe {
                 for &task in &batch[..count] {
                     arch::prefetch_write((*task).g.get().addr());

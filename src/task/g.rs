@@ -77,6 +77,8 @@ pub struct G {
     pub(crate) cancel: Cell<Cancel>,
     /// Whether Rust code that it called has left something behind that belongs to its thread.
     pub(crate) pinned: Cell<bool>,
+    /// Whether it is in a time limit. Here, because each wait looks at its neighbour anyway.
+    pub(crate) limited: Cell<bool>,
 }
 
 impl G {
@@ -93,6 +95,7 @@ impl G {
             ident,
             cancel: Cell::new(Cancel::No),
             pinned: Cell::new(false),
+            limited: Cell::new(false),
         }
     }
 

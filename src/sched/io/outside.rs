@@ -1,6 +1,7 @@
 //! Waiting of OS threads outside a runtime: `ppoll` on the descriptor.
 
 use super::Direction;
+use crate::sched::interrupt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
@@ -29,10 +30,16 @@ pub(crate) fn poll_now(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<(
 /// # Errors
 /// What `ppoll` says (no memory).
 pub(super) fn block(fd: BorrowedFd<'_>, direction: Direction, deadline: Option<Instant>) -> io::Result<bool> {
-    retry(|| {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        ppoll(fd, direction, left)
-    })
+    loop {
+        let until = interrupt::block_until(deadline);
+        let ready = retry(|| {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            ppoll(fd, direction, left)
+        })?;
+        if ready || until == deadline {
+            return Ok(ready);
+        }
+    }
 }
 
 /// A signal may interrupt `ppoll`, even one that would not wait.

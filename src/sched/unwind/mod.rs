@@ -98,9 +98,41 @@ pub(super) fn can_unwind() -> Result<(), Obstacle> {
     if cfg!(panic = "abort") {
         return Err(Obstacle::PanicsAbort);
     }
+    let (closure_main, mapped_start, _) = landmarks();
+    descend(|function| {
+        if function == closure_main || function == mapped_start {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })
+}
+
+/// How many frames of a function that catches panics, up to `wanted` of them, a panic that is raised here would get to if
+/// each passed it on. In a task or on an OS thread. `function` is its address.
+///
+/// Takes as long as [`can_unwind`].
+pub(super) fn count_in_reach(function: usize, wanted: usize) -> usize {
+    let mut count = 0;
+    if cfg!(panic = "abort") || wanted == 0 {
+        return count;
+    }
+    // What is in the way of the others is of no interest.
+    let _ = descend(|reached| {
+        count += usize::from(reached == function);
+        if count == wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    count
+}
+
+/// Shows `reached` the functions that a panic would get to that is raised here, until it breaks.
+///
+/// # Errors
+/// What is in the way of the next one.
+fn descend(mut reached: impl FnMut(usize) -> ControlFlow<()>) -> Result<(), Obstacle> {
     // Before the walk: it is one itself.
     guard::known();
-    let (closure_main, mapped_start, call_rust) = landmarks();
+    let (_, _, call_rust) = landmarks();
     let mut result = Err(Obstacle::NoWayDown { pc: 0 });
     let mut in_the_way = None;
     walk(|frame| {
@@ -112,7 +144,7 @@ pub(super) fn can_unwind() -> Result<(), Obstacle> {
             result = Err(obstacle);
             return ControlFlow::Break(());
         }
-        if frame.start == closure_main || frame.start == mapped_start {
+        if reached(frame.start).is_break() {
             result = Ok(());
             return ControlFlow::Break(());
         }
