@@ -50,6 +50,7 @@ pub mod thread;
 pub mod time;
 
 pub use morestack_macros::{main, test};
+pub use sched::blocking::blocking;
 
 /// The README's program is a test.
 #[cfg(doctest)]

@@ -7,6 +7,7 @@
 //!   thread may have several, one inside another's task too, and each thread its own.
 //! - [`runtime`](crate::runtime) runs tasks on many threads, and [`thread`](crate::thread) spawns them.
 
+pub(crate) mod blocking;
 mod blocks;
 mod check;
 mod close;
