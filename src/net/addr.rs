@@ -1,11 +1,8 @@
 //! Addresses to bind and to connect to, and the look-up of host names.
 
-use crate::sched::io::current_poller;
-use crate::sched::wait::wait;
-use crate::sched::waker::Waker;
+use crate::sched::blocking::blocking;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as StdToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::{iter, option, slice, vec};
 
 /// What can be resolved to socket addresses, as [`std::net::ToSocketAddrs`], for the same types.
@@ -62,7 +59,7 @@ impl ToSocketAddrs for (&str, u16) {
         let (host, port) = *self;
         match host.parse::<IpAddr>() {
             Ok(ip) => Ok(vec![SocketAddr::new(ip, port)].into_iter()),
-            Err(_) => resolve((host.to_owned(), port)),
+            Err(_) => resolve((host, port)),
         }
     }
 }
@@ -82,7 +79,7 @@ impl ToSocketAddrs for str {
         match self.parse::<SocketAddr>() {
             Ok(addr) => Ok(vec![addr].into_iter()),
             // std takes host and port apart, and refuses what is neither.
-            Err(_) => resolve(self.to_owned()),
+            Err(_) => resolve(self),
         }
     }
 }
@@ -97,29 +94,12 @@ impl ToSocketAddrs for String {
 
 type Resolved = io::Result<vec::IntoIter<SocketAddr>>;
 
-/// Looks a host name up. In a task, a helper thread does it while the task waits.
-// One thread per look-up: getaddrinfo takes much longer than starting it. To be replaced by the pool of `blocking`.
+/// Looks a host name up. In a task, a helper thread does it while the task waits, which nothing interrupts.
 fn resolve<A>(addr: A) -> Resolved
 where
-    A: StdToSocketAddrs<Iter = vec::IntoIter<SocketAddr>> + Send + 'static,
+    A: StdToSocketAddrs<Iter = vec::IntoIter<SocketAddr>> + Send,
 {
-    if current_poller().is_none() {
-        return addr.to_socket_addrs();
-    }
-    let answer = Arc::new(Mutex::new(None));
-    let (waker, slot) = (Waker::current(), answer.clone());
-    std::thread::Builder::new().name("morestack-resolve".into()).spawn(move || {
-        let found = addr.to_socket_addrs();
-        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
-        waker.wake();
-    })?;
-    loop {
-        let found = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match found {
-            Some(found) => return found,
-            None => wait(),
-        }
-    }
+    blocking(move || addr.to_socket_addrs())
 }
 
 /// Tries `f` with each address until one works, as std does.

@@ -45,7 +45,7 @@ impl From<Elapsed> for io::Error {
 ///
 /// Some waits are not interrupted but go on, and the next one that can be is:
 /// - those for somebody who borrows from the waiting stack: the end of a scope, [`Runtime::run`](crate::runtime::Runtime::run),
-///   [`blocking`](crate::blocking),
+///   [`blocking`](crate::blocking), and so the look-up of a host name,
 /// - those while the thread or task is panicking, in destructors that run because of that,
 /// - those below a frame that a panic must not pass, such as a Rust function that C calls,
 /// - `runtime.gopark` in mapped code, which returns once when the time is over, as it may without a reason,

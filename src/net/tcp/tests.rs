@@ -341,12 +341,3 @@ fn closed_connections_are_registered_no_more() {
     poller.poll(crate::sched::io::Timeout::Now).unwrap();
     crate::sched::io::set_current_poller(None);
 }
-
-#[test]
-fn names_are_looked_up_on_another_thread() {
-    let poller = PollingThread::start();
-    poller.adopt();
-    let listener = TcpListener::bind("localhost:0").unwrap();
-    TcpStream::connect(("localhost", listener.local_addr().unwrap().port())).unwrap();
-    crate::sched::io::set_current_poller(None);
-}
