@@ -3,12 +3,26 @@
 use super::wait;
 use std::time::{Duration, Instant};
 
-/// Waits for at least `duration`; a task lets others run meanwhile, an OS thread blocks.
+/// Waits for at least `duration`; a task lets others run meanwhile, an OS thread blocks. An unpark does not end it.
 ///
 /// Never shorter; longer by some 0.1 ms if the worker is idle, and by as long as other tasks of the worker run without
-/// giving way. In a task a sleep of no time gives way, as [`yield_now`](super::yield_now) does. A duration past the end of
-/// the clock is for ever.
+/// giving way. A sleep of no time returns at once. A duration past the end of the clock is for ever. Costs a timer of the
+/// worker: a million tasks may sleep.
+///
+/// ```
+/// use morestack::thread;
+/// use std::time::{Duration, Instant};
+///
+/// let start = Instant::now();
+/// let sleeper = || thread::sleep(Duration::from_millis(20));
+/// let sleepers: Vec<_> = (0..100).map(|_| thread::spawn(sleeper)).collect();
+/// sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
+/// assert!(start.elapsed() >= Duration::from_millis(20));
+/// ```
 pub fn sleep(duration: Duration) {
+    if duration.is_zero() {
+        return;
+    }
     match Instant::now().checked_add(duration) {
         Some(deadline) => sleep_until(deadline),
         None => loop {
