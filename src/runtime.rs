@@ -192,7 +192,7 @@ impl Runtime {
     /// that cannot be unwound, or caught it and parked again, or have not ended `grace` later.
     ///
     /// It waits for tasks that run: one that neither ends nor parks nor yields keeps it waiting. Called in one of the
-    /// runtime's own tasks it does not wait.
+    /// runtime's own tasks it does not wait, and returns nothing: what is left over is reported when the last worker ends.
     pub fn shutdown(mut self, grace: Duration) -> Vec<Leftover> {
         self.end(grace)
     }
@@ -200,20 +200,28 @@ impl Runtime {
     fn end(&mut self, grace: Duration) -> Vec<Leftover> {
         self.shared.close(grace);
         let own = Seat::here().is_some_and(|seat| Arc::ptr_eq(&seat.shared, &self.shared));
+        if !own && spawn::in_task_of_a_runtime() {
+            self.shared.wait_for_end(self.threads.len());
+        }
         for thread in self.threads.drain(..) {
             if !own {
                 thread.join().expect("a worker's loop runs no code that panics");
             }
         }
-        if !own {
-            self.shared.drop_injected();
+        if own {
+            return Vec::new();
         }
+        self.shared.drop_injected();
         self.shared.leftovers()
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
+        // None are left after `shutdown`, whose grace is to hold.
+        if self.threads.is_empty() {
+            return;
+        }
         for leftover in self.end(SHUTDOWN_GRACE) {
             crate::sched::monitor::report_leftover(&leftover);
         }

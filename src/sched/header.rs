@@ -377,6 +377,16 @@ pub(super) unsafe fn end_cancelled(task: *mut Header) {
     }
 }
 
+/// Ends a task that is left over, with its result written. It has references that nobody gives up.
+pub(super) unsafe fn end_left_over(task: *mut Header) {
+    // SAFETY: the caller owns the task's end.
+    unsafe {
+        if (*task).set_done() {
+            Header::drop_result(task);
+        }
+    }
+}
+
 /// The outermost Rust frame of a task: where its panics end. Called by asm/start.s with the closure context.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn morestack_closure_main(task: *mut Header) {

@@ -2,7 +2,9 @@
 
 use super::header::{self, Header};
 use super::idle::{Idle, Sleeper};
-use super::mailbox::MailboxRef;
+use super::mailbox::{Mailbox, MailboxRef};
+use super::wait::{self, Cancelled, Uncancellable};
+use super::waker::Waker;
 use crossbeam_deque::{Injector, Steal, Stealer};
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,7 +18,6 @@ pub(crate) struct Stealable(pub(super) *mut Header);
 
 // SAFETY: a fresh task's closure is Send; frames of mapped code are bound to no thread.
 unsafe impl Send for Stealable {}
-
 
 /// What the workers of a runtime share.
 pub(crate) struct Shared {
@@ -35,9 +36,13 @@ pub(crate) struct Shared {
 struct Closing {
     deadline: Option<Instant>,
     leftovers: Vec<Leftover>,
+    /// Workers that have ended, and the task that waits for the last.
+    ended: usize,
+    awaited_by: Option<Waker>,
 }
 
-/// A task that a shutdown could not end. What its stack owns is leaked.
+/// A task that a shutdown could not end. What its stack owns is leaked; joining it gives
+/// [`Cancelled`](crate::sched::Cancelled).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
     /// Its number and name: `task 7 "parser"`.
@@ -93,7 +98,20 @@ impl Shared {
     pub(super) fn inject_at(&self, worker: usize, task: *mut Header) -> bool {
         let Some(mailbox) = self.mailboxes().get(worker) else { return false };
         mailbox.post(task);
+        if mailbox.is_closed() {
+            self.end_posted(mailbox);
+        }
         true
+    }
+
+    /// Ends the fresh tasks in the mailbox of a worker that has ended. The others there are left over.
+    pub(super) fn end_posted(&self, mailbox: &Mailbox) {
+        for task in mailbox.take() {
+            // SAFETY: whoever takes it out owns it.
+            if unsafe { (*task).is_fresh() } {
+                end_unstarted(Stealable(task));
+            }
+        }
     }
 
     /// Wakes a worker for stealable work, if one sleeps and none is looking for some.
@@ -143,6 +161,32 @@ impl Shared {
         self.locked().deadline
     }
 
+    /// A worker has ended, but for the rest of its thread.
+    pub(super) fn worker_ends(&self) {
+        let mut state = self.locked();
+        state.ended += 1;
+        let awaited_by = state.awaited_by.take();
+        drop(state);
+        if let Some(waker) = awaited_by {
+            waker.wake();
+        }
+    }
+
+    /// Waits until so many workers have ended: in a task without keeping the thread, on which others may have to go on first.
+    /// Nothing interrupts it.
+    pub(crate) fn wait_for_end(&self, workers: usize) {
+        let _not_now = Uncancellable::new();
+        loop {
+            let mut state = self.locked();
+            if state.ended >= workers {
+                return;
+            }
+            state.awaited_by = Some(Waker::current());
+            drop(state);
+            wait::wait();
+        }
+    }
+
     /// Notes a task that does not end.
     pub(super) fn leave(&self, leftover: Leftover) {
         self.locked().leftovers.push(leftover);
@@ -167,6 +211,10 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        // Those that nobody has waited for, because the runtime was dropped in one of its own tasks.
+        for leftover in self.leftovers() {
+            super::monitor::report_leftover(&leftover);
+        }
         self.drop_injected();
         for stealer in &self.stealers {
             loop {
@@ -180,12 +228,16 @@ impl Drop for Shared {
     }
 }
 
+/// What joining a task gives that was still waiting for its start when its runtime was shut down.
+pub(super) const NOT_STARTED: &str = "the runtime was shut down before the task had started";
+
 /// Ends a stealable task of a runtime that is being shut down: drops its closure, or abandons its mapped frames, which own
 /// nothing. Its handle gets an error.
 pub(super) fn end_unstarted(Stealable(task): Stealable) {
     // SAFETY: it came out of a queue, so it is ours, with the scheduler's reference. Its stacks go to this thread's caches.
     unsafe {
         let g = (*task).g.get();
+        let has_run = !g.is_null() && !header::has_not_run(g);
         if !g.is_null() {
             (*g).set_m(crate::task::thread::current().m());
             super::worker::free_stacks(g);
@@ -193,10 +245,10 @@ pub(super) fn end_unstarted(Stealable(task): Stealable) {
         header::give_place(task);
         // An abandoned mapped task may have some; then this is its thread.
         super::locals::destroy(task);
-        // A destructor that panics has told the panic hook; there is nobody else.
-        let _ = panic::catch_unwind(AssertUnwindSafe(|| {
-            header::cancel_closure(task, "the runtime was shut down before the task had started");
-        }));
+        // A destructor that panics has told the panic hook; there is nobody else. The payload could panic again.
+        std::mem::forget(panic::catch_unwind(AssertUnwindSafe(|| {
+            ((*task).kind.cancel)(task, if has_run { Box::new(Cancelled) } else { Box::new(NOT_STARTED) });
+        })));
         header::end_cancelled(task);
     }
 }
@@ -249,12 +301,6 @@ impl Seat {
         }
     }
 
-    /// The next of its own fresh tasks. None start once the runtime is being shut down.
-    #[inline]
-    pub(super) fn pop_fresh(&self) -> Option<Stealable> {
-        if self.shared.is_closing() { None } else { self.fresh.pop() }
-    }
-
     /// Whether another worker sleeps, who could do with work.
     #[inline]
     pub(super) fn others_sleep(&self) -> bool {
@@ -266,8 +312,24 @@ impl Seat {
         self.has_stealable() || self.shared.is_closing() != self.knows.get()
     }
 
-    fn has_stealable(&self) -> bool {
+    pub(super) fn has_stealable(&self) -> bool {
         !self.shared.injector.is_empty() || self.shared.stealers.iter().any(|stealer| !stealer.is_empty())
+    }
+
+    /// A stealable task, from wherever there is one.
+    pub(super) fn take_any(&self) -> Option<Stealable> {
+        let from_others = || {
+            self.shared.stealers.iter().find_map(|stealer| {
+                loop {
+                    match stealer.steal() {
+                        Steal::Success(task) => return Some(task),
+                        Steal::Empty => return None,
+                        Steal::Retry => {}
+                    }
+                }
+            })
+        };
+        self.fresh.pop().or_else(|| self.shared.from_injector()).or_else(from_others)
     }
 
     /// Looks for work in the other queues; takes half of what it finds along. The worker searches from here on, until it ends

@@ -115,6 +115,11 @@ where
     Ok(task)
 }
 
+/// Whether this is a task of a runtime: then waits of it may be ended from other threads, while its own goes on.
+pub(crate) fn in_task_of_a_runtime() -> bool {
+    super::current_task().is_some() && Worker::running().seat.is_some()
+}
+
 /// Where a fresh task goes.
 pub(crate) enum Target<'a> {
     /// To the calling worker, whose place this is.

@@ -1,10 +1,11 @@
 //! What a task does beside running: its kinds of body, and the handles that name it.
 
 use super::header::{self, Header, Kind, body};
+use super::runtime::NOT_STARTED;
 use super::wait::{self, Uncancellable};
 use super::waker::Waker;
 use crate::task::abi::CallFrame;
-use crate::task::g::Payload;
+use crate::task::g::{Cancel, Payload};
 use crate::task::{AbiArgs, AbiResults};
 use std::fmt;
 use std::marker::PhantomData;
@@ -73,10 +74,23 @@ unsafe fn run_closure<F: FnOnce() -> T, T>(task: *mut Header) {
     // SAFETY: called once, by the task itself. No borrow of the body is held while the closure runs.
     unsafe {
         let Stage::Fresh(f) = body::<Stage<F, T>>(task).replace(Stage::Running) else { return };
-        let result = panic::catch_unwind(AssertUnwindSafe(f));
+        let result = if (*(*task).g.get()).cancel.get() == Cancel::No {
+            panic::catch_unwind(AssertUnwindSafe(f))
+        } else {
+            drop_closure(f)
+        };
         super::locals::destroy(task);
         body::<Stage<F, T>>(task).write(Stage::Done(result));
     }
+}
+
+/// Drops the closure of a task that has only started for that, because its runtime is being shut down. Destructors may wait.
+#[cold]
+fn drop_closure<F, T>(f: F) -> Result<T> {
+    let _not_now = Uncancellable::new();
+    // A destructor that panics has told the panic hook; there is nobody else. The payload could panic again.
+    std::mem::forget(panic::catch_unwind(AssertUnwindSafe(|| drop(f))));
+    Err(Box::new(NOT_STARTED))
 }
 
 unsafe fn cancel_closure<F, T>(task: *mut Header, payload: Payload) {

@@ -11,6 +11,7 @@
 //!
 //! A worker belongs to its thread. What others may touch is its [`Mailbox`], and what belongs to the runtime, its [`Seat`].
 
+use super::close::Closing;
 use super::header::{self, Header};
 use super::io::{Poller, Timeout};
 use super::mailbox::{Mailbox, MailboxRef};
@@ -20,7 +21,7 @@ use super::timers::{self, Timers};
 use crate::arch;
 use crate::stack::big::BigStack;
 use crate::stack::grow::{self, GrowError, Innermost};
-use crate::task::g::G;
+use crate::task::g::{Cancel, G};
 use crate::task::thread::{self, Thread};
 use crate::task::{report, slab};
 use std::cell::{Cell, UnsafeCell};
@@ -95,6 +96,7 @@ pub(crate) struct Worker {
     blocked: Cell<*mut Header>,
     /// What the task that runs has done without waiting, and the tick at which it began to.
     paid: Cell<(usize, usize)>,
+    pub(super) closing: Closing,
     parks: Cell<u32>,
     /// Where the next look for stacks to shrink begins.
     hand: Cell<usize>,
@@ -119,6 +121,7 @@ impl Worker {
             wake_at: Cell::new(u64::MAX),
             blocked: Cell::new(ptr::null_mut()),
             paid: Cell::new((0, 0)),
+            closing: Closing::default(),
             parks: Cell::new(0),
             hand: Cell::new(0),
         });
@@ -231,8 +234,9 @@ impl Worker {
         }
     }
 
-    /// Brings a task that was stealable onto this worker: a fresh one gets its stack now.
-    unsafe fn start(&self, task: *mut Header) -> *mut G {
+    /// Brings a task that was stealable onto this worker: a fresh one gets its stack now. If the runtime is being shut down,
+    /// that one will only drop its closure.
+    pub(super) unsafe fn start(&self, task: *mut Header) -> *mut G {
         // SAFETY: the caller has just taken the task out of a queue of stealable ones, so it is live and nobody else's.
         unsafe {
             if let Err(error) = self.reserve() {
@@ -248,8 +252,18 @@ impl Worker {
                 };
                 header::settle(task, big);
             }
-            self.adopt(task)
+            let g = self.adopt(task);
+            if self.is_closing() {
+                (*g).cancel.set(Cancel::Asked);
+            }
+            g
         }
+    }
+
+    /// Whether this is a worker of a runtime, and knows that it is being shut down.
+    #[inline]
+    fn is_closing(&self) -> bool {
+        self.seat.as_ref().is_some_and(|seat| seat.knows.get())
     }
 
     /// Gives a task away that others may run: it goes to the deque, and a worker that sleeps is woken for it.
@@ -307,7 +321,7 @@ impl Worker {
     }
 
     #[inline]
-    fn ticks(&self) -> usize {
+    pub(super) fn ticks(&self) -> usize {
         self.mail.pulse.ticks.load(Ordering::Relaxed)
     }
 
@@ -334,7 +348,8 @@ impl Worker {
             }
             if let Some(seat) = &self.seat
                 && self.ticks().is_multiple_of(FRESH_EVERY)
-                && let Some(Stealable(task)) = seat.pop_fresh()
+                && !seat.knows.get()
+                && let Some(Stealable(task)) = seat.fresh.pop()
             {
                 return self.show(self.start(task));
             }
@@ -342,7 +357,8 @@ impl Worker {
                 return self.show(g);
             }
             if let Some(seat) = &self.seat
-                && let Some(Stealable(task)) = seat.pop_fresh()
+                && !seat.knows.get()
+                && let Some(Stealable(task)) = seat.fresh.pop()
             {
                 return self.show(self.start(task));
             }
@@ -556,10 +572,12 @@ impl Worker {
         if shared.wait_for_all() {
             Seat::set(seat);
             worker.work(seat);
-            worker.mail.end();
+            worker.clear_out(seat);
             Seat::set(ptr::null());
         }
         super::io::set_current_poller(None);
+        drop(worker);
+        shared.worker_ends();
     }
 
     /// Runs tasks until the runtime is shut down.
@@ -573,20 +591,20 @@ impl Worker {
             // SAFETY: this is the system stack of what runs below, and nothing runs.
             unsafe {
                 let mut g = ptr::null_mut();
-                // Each turn begins with a fresh task, if there is one.
-                if let Some(task) = seat.shared.from_injector().or_else(|| seat.fresh.pop()) {
-                    g = self.show_stolen(seat, task);
+                // Each turn begins with a fresh task, if there is one. In a shutdown, only `close` takes them in.
+                if !seat.knows.get()
+                    && let Some(Stealable(task)) = seat.shared.from_injector().or_else(|| seat.fresh.pop())
+                {
+                    g = self.show(self.start(task));
                 }
                 if g.is_null() {
                     g = self.pop();
                 }
                 if g.is_null()
-                    && let Some(task) = seat.search(&self.mail.sleeper)
+                    && !seat.knows.get()
+                    && let Some(Stealable(task)) = seat.search(&self.mail.sleeper)
                 {
-                    g = self.show_stolen(seat, task);
-                    if g.is_null() {
-                        continue;
-                    }
+                    g = self.show(self.start(task));
                 }
                 if g.is_null() {
                     self.sleep();
@@ -596,16 +614,6 @@ impl Worker {
                 }
             }
         }
-    }
-
-    /// Takes in a stealable task, to go on with it; null if it was ended, because the runtime is being shut down.
-    unsafe fn show_stolen(&self, seat: &Seat, task: Stealable) -> *mut G {
-        if seat.shared.is_closing() {
-            end_unstarted(task);
-            return ptr::null_mut();
-        }
-        // SAFETY: it was in a queue of stealable ones, and is ours now.
-        unsafe { self.show(self.start(task.0)) }
     }
 
     /// Blocks the thread until something happens that concerns this worker.
@@ -686,8 +694,24 @@ impl Worker {
         self.ready().len() != 0 || !self.runnext.get().is_null()
     }
 
+    /// How many started tasks are ready.
+    pub(super) fn ready_count(&self) -> usize {
+        self.ready().len() + usize::from(!self.runnext.get().is_null())
+    }
+
+    /// Takes the first of them out. There is one.
+    pub(super) fn pop_started(&self) -> *mut G {
+        let next = self.runnext.replace(ptr::null_mut());
+        if next.is_null() { self.ready().pop_front().expect("the caller has counted") } else { next }
+    }
+
+    /// Puts it back, behind the others.
+    pub(super) fn push_started(&self, g: *mut G) {
+        self.ready().push_back(g);
+    }
+
     /// Takes a task out of the queue of ready ones. Whether it was there.
-    pub(super) fn unqueue(&self, g: *mut G) -> bool {
+    fn unqueue(&self, g: *mut G) -> bool {
         if self.runnext.get() == g {
             self.runnext.set(ptr::null_mut());
             return true;
@@ -854,6 +878,10 @@ unsafe extern "C" fn morestack_park(g: *mut G) -> *mut G {
             Worker::running().block(task);
             (*task).token.store(false, Ordering::Relaxed);
             return g;
+        }
+        if (*g).cancel.get() == Cancel::Asked {
+            // Rust frames are below, and mapped code parks again although its runtime is being shut down.
+            (*g).cancel.set(Cancel::Refused);
         }
         (*task).in_gopark.set(true);
         let next = park(g);
