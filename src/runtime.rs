@@ -18,6 +18,7 @@
 pub use crate::sched::runtime::Leftover;
 
 use crate::sched::mailbox::MailboxRef;
+use crate::sched::panicking;
 use crate::sched::runtime::{Seat, Shared};
 use crate::sched::spawn::{self, Settings, Target};
 use crate::sched::task::Join;
@@ -77,6 +78,8 @@ impl Builder {
         if workers == 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a runtime needs at least one worker"));
         }
+        // Now, when nobody panics, and not in the middle of the first task that waits while it does.
+        panicking::mechanism();
         report::register();
         big::expect_decay();
         let deques: Vec<_> = (0..workers).map(|_| crossbeam_deque::Worker::new_fifo()).collect();

@@ -34,6 +34,8 @@ pub(crate) mod wait;
 pub(crate) mod waker;
 pub(crate) mod worker;
 
+#[doc(hidden)]
+pub use panicking::force_blocking;
 pub use scheduler::{Builder, Idle, JoinHandle, Scheduler};
 pub use task::Task;
 pub use wait::Cancelled;

@@ -111,6 +111,25 @@ pub(super) fn enter(saved: Saved) {
     }
 }
 
+/// Keeps the calling thread's panic state away for as long as it lives: others run on the thread.
+///
+/// Where panic states do not travel it does nothing: then those others see a panic that is not theirs.
+pub(super) struct Away(Option<Saved>);
+
+impl Away {
+    pub(super) fn new() -> Away {
+        Away(if thread::panicking() { leave() } else { None })
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        if let Some(state) = self.0.take() {
+            enter(state);
+        }
+    }
+}
+
 /// From now on panic states do not travel: for tests.
 #[doc(hidden)]
 pub fn force_blocking() {

@@ -147,11 +147,14 @@ pub(super) unsafe fn yield_task(g: *mut G) {
 
 #[cold]
 unsafe fn yield_panicking(g: *mut G) {
-    // Where the state cannot be taken along there is no giving way.
-    if let Some(state) = panicking::leave() {
-        // SAFETY: as in `yield_task`.
-        unsafe { worker::yield_rust(g) };
-        panicking::enter(state);
+    match panicking::leave() {
+        Some(state) => {
+            // SAFETY: as in `yield_task`.
+            unsafe { worker::yield_rust(g) };
+            panicking::enter(state);
+        }
+        // Where the state cannot be taken along there is no giving way, but to other threads.
+        None => std::thread::yield_now(),
     }
 }
 

@@ -15,6 +15,7 @@ use super::close::Closing;
 use super::header::{self, Header};
 use super::io::{Poller, Timeout};
 use super::mailbox::{Mailbox, MailboxRef};
+use super::panicking;
 use super::ring::Ring;
 use super::runtime::{Seat, Stealable, end_unstarted};
 use super::timers::{self, Timers};
@@ -542,6 +543,8 @@ impl Worker {
         let _awaited = done.map(|_| Awaited::new(self));
         // Below a task of a runtime: that one's worker polls nothing meanwhile.
         let _poller = self.seat.is_none().then(super::io::NoPoller::new);
+        // In a destructor while the caller panics, which is no affair of the tasks.
+        let _away = panicking::Away::new();
         while !done.is_some_and(|done| done()) {
             self.look_around();
             // SAFETY: this is the system stack of what runs below.
@@ -644,11 +647,32 @@ impl Worker {
             while self.blocked.get() == task {
                 self.look_around();
                 if self.blocked.get() == task {
-                    self.sleep();
+                    self.sleep_blocked();
                 }
             }
         }
         self.blocked.set(outer);
+    }
+
+    /// As [`sleep`](Self::sleep), for a worker that can run nothing: it leaves stealable work to others, and passes on what it
+    /// is woken for.
+    fn sleep_blocked(&self) {
+        let pass_on = || {
+            if let Some(seat) = &self.seat {
+                seat.end_search(&self.mail.sleeper);
+            }
+        };
+        pass_on();
+        let timeout = self.timers().next().map_or(Timeout::Never, Timeout::Until);
+        let idle = self.mail.idle();
+        idle.prepare(&self.mail.sleeper);
+        if !self.mail.is_empty() {
+            idle.cancel(&self.mail.sleeper);
+            return pass_on();
+        }
+        self.ask_poller(timeout);
+        idle.woken(&self.mail.sleeper);
+        pass_on();
     }
 
     // --------------------------------------------------------------------------------------------------------- shrinking
@@ -802,6 +826,10 @@ pub(super) unsafe extern "C" fn morestack_yield(g: *mut G) -> *mut G {
     unsafe {
         if (*g).is_borrowed() {
             return yield_borrowed(g);
+        }
+        if std::thread::panicking() {
+            // Mapped code above a destructor that runs while the task panics: see `morestack_park`.
+            return g;
         }
         let worker = Worker::running();
         if let Some(seat) = &worker.seat
