@@ -97,6 +97,8 @@ pub(crate) struct Worker {
     blocked: Cell<*mut Header>,
     /// What the task that runs has done without waiting, and the tick at which it began to.
     paid: Cell<(usize, usize)>,
+    /// Whether the next turn of the loop begins with a task from the injector, rather than with one of its own.
+    injected_first: Cell<bool>,
     pub(super) closing: Closing,
     parks: Cell<u32>,
     /// Where the next look for stacks to shrink begins.
@@ -122,6 +124,7 @@ impl Worker {
             wake_at: Cell::new(u64::MAX),
             blocked: Cell::new(ptr::null_mut()),
             paid: Cell::new((0, 0)),
+            injected_first: Cell::new(true),
             closing: Closing::default(),
             parks: Cell::new(0),
             hand: Cell::new(0),
@@ -596,7 +599,7 @@ impl Worker {
                 let mut g = ptr::null_mut();
                 // Each turn begins with a fresh task, if there is one. In a shutdown, only `close` takes them in.
                 if !seat.knows.get()
-                    && let Some(Stealable(task)) = seat.shared.from_injector().or_else(|| seat.fresh.pop())
+                    && let Some(Stealable(task)) = self.next_fresh(seat)
                 {
                     g = self.show(self.start(task));
                 }
@@ -616,6 +619,15 @@ impl Worker {
                     self.run(g);
                 }
             }
+        }
+    }
+
+    /// A fresh task, from the injector and from its own queue by turns, so that neither starves the other.
+    fn next_fresh(&self, seat: &Seat) -> Option<Stealable> {
+        if self.injected_first.replace(!self.injected_first.get()) {
+            seat.shared.from_injector().or_else(|| seat.fresh.pop())
+        } else {
+            seat.fresh.pop().or_else(|| seat.shared.from_injector())
         }
     }
 
