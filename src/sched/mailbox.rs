@@ -87,8 +87,8 @@ impl MailboxRef {
 
 impl Clone for MailboxRef {
     fn clone(&self) -> MailboxRef {
-        self.refs.fetch_add(1, Ordering::Relaxed);
-        MailboxRef(self.0)
+        // SAFETY: this is a reference.
+        unsafe { self.retain() }
     }
 }
 
@@ -145,6 +145,13 @@ impl Mailbox {
         }
     }
 
+    /// Another reference.
+    unsafe fn retain(&self) -> MailboxRef {
+        // The caller says that there is one already.
+        self.refs.fetch_add(1, Ordering::Relaxed);
+        MailboxRef(NonNull::from(self))
+    }
+
     /// Gives up a reference.
     #[inline]
     pub(super) unsafe fn release(this: *const Mailbox) {
@@ -176,7 +183,8 @@ impl Mailbox {
 
     /// Makes a task ready whose park the caller has ended; `next`: before the others.
     ///
-    /// The mailbox is the task's, so it lives at least until the caller gives up its reference to the task.
+    /// The mailbox is the task's when this is called. A task with Rust frames keeps it for as long as the caller keeps the task;
+    /// a mapped one may be on another worker the moment it is in the inbox.
     #[inline]
     pub(super) unsafe fn deliver(this: *const Mailbox, task: *mut Header, next: bool) {
         // SAFETY: see above.
@@ -185,9 +193,13 @@ impl Mailbox {
             // SAFETY: parked, and nobody else makes it ready, so it stands in its G.
             Some(worker) => unsafe { worker.make_ready(task, next) },
             None => {
-                // SAFETY: whoever ends a park is the only one to deliver the task, so it is in no inbox.
-                unsafe { this.inbox.push(task) };
-                this.alarm();
+                // SAFETY: until it is pushed, the task is the caller's, and keeps its mailbox. Whoever ends a park is the only one to
+                // deliver the task, so it is in no inbox.
+                unsafe {
+                    let _kept = (*task).kind.run.is_none().then(|| this.retain());
+                    this.inbox.push(task);
+                    this.alarm();
+                }
             }
         }
     }
