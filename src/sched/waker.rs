@@ -3,11 +3,20 @@
 use super::header::Header;
 use super::current_task;
 use crossbeam_utils::sync::{Parker, Unparker};
+use std::cell::OnceCell;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 thread_local! {
     /// What a thread outside tasks waits with. Not std's park, whose token is the user's.
     static PARKER: Parker = Parker::new();
+    /// What stands in for it when it is gone: in destructors of other thread-locals. Without a destructor, so it is leaked.
+    static LATE: OnceCell<ManuallyDrop<Parker>> = const { OnceCell::new() };
+}
+
+/// Runs `f` with the parker of the calling thread.
+fn with_parker<R>(f: impl Fn(&Parker) -> R) -> R {
+    PARKER.try_with(&f).unwrap_or_else(|_| LATE.with(|late| f(late.get_or_init(|| ManuallyDrop::new(Parker::new())))))
 }
 
 /// Set in the word of a thread.
@@ -34,7 +43,7 @@ impl Waker {
         match current_task() {
             // SAFETY: the current task is live.
             Some(g) => unsafe { Waker::of(Header::of(g)) },
-            None => PARKER.with(|parker| {
+            None => with_parker(|parker| {
                 let raw = Unparker::into_raw(parker.unparker().clone()).cast_mut();
                 Waker(NonNull::new(raw.map_addr(|address| address | THREAD)).expect("an Arc is somewhere"))
             }),
@@ -128,10 +137,10 @@ impl Drop for Waker {
 
 /// Blocks the calling OS thread until it is woken.
 pub(super) fn block_thread() {
-    PARKER.with(Parker::park);
+    with_parker(Parker::park);
 }
 
 /// The same, until `deadline` at most.
 pub(super) fn block_thread_until(deadline: std::time::Instant) {
-    PARKER.with(|parker| parker.park_deadline(deadline));
+    with_parker(|parker| parker.park_deadline(deadline));
 }
