@@ -68,8 +68,8 @@ impl Builder {
     /// Starts the workers.
     ///
     /// # Errors
-    /// `InvalidInput` for no workers; what the system says if it refuses a thread or a descriptor. Workers that had started
-    /// by then have ended.
+    /// `InvalidInput` for no workers, more than [`MAX_WORKERS`], or a name with a null byte; what the system says if it refuses a
+    /// thread or a descriptor. Workers that had started by then have ended.
     pub fn build(self) -> io::Result<Runtime> {
         let workers = match self.workers {
             Some(workers) => workers,
@@ -77,6 +77,13 @@ impl Builder {
         };
         if workers == 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a runtime needs at least one worker"));
+        }
+        if workers > MAX_WORKERS {
+            let text = format!("a runtime has at most {MAX_WORKERS} workers, not {workers}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        if self.name.contains('\0') {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the name of a thread cannot contain a null byte"));
         }
         // Now, when nobody panics, and not in the middle of the first task that waits while it does.
         panicking::mechanism();
@@ -123,6 +130,9 @@ impl Builder {
         Ok(runtime)
     }
 }
+
+/// The most workers that a runtime can have: far more than any machine has cores, and few enough to ask for their memory.
+pub const MAX_WORKERS: usize = 1 << 14;
 
 /// How long dropping a runtime waits for tasks that must not be interrupted, or do not let themselves be.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
