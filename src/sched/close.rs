@@ -149,14 +149,9 @@ impl Worker {
     /// The last look, when the loop has ended for good: ends what was handed to this worker and will not run. What comes later
     /// is ended by who brings it.
     pub(super) fn clear_out(&self, seat: &Seat) {
-        self.mail.close();
-        loop {
-            seat.shared.end_posted(&self.mail);
-            match seat.fresh.pop() {
-                Some(task) => end_unstarted(task),
-                None if self.mail.is_empty() => return,
-                None => {}
-            }
+        self.mail.end();
+        while let Some(task) = seat.fresh.pop() {
+            end_unstarted(task);
         }
     }
 }

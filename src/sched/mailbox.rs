@@ -5,6 +5,7 @@ use super::header::Header;
 use super::idle::{Idle, Sleeper};
 use super::inbox::{Batch, Inbox};
 use super::io::PollerHandle;
+use super::runtime::{Stealable, end_unstarted};
 use super::worker::Worker;
 use crate::task::g::G;
 use crossbeam_utils::CachePadded;
@@ -36,12 +37,12 @@ pub(crate) struct Mailbox {
     inbox: CachePadded<Inbox<Header>>,
     pub(super) sleeper: Sleeper,
     idle: Arc<Idle>,
-    /// Whether the worker has ended, so that nobody takes out what is in the inbox.
-    closed: AtomicBool,
     /// Wakes the worker out of its poller; not there while it has none.
     poller: OnceLock<Arc<PollerHandle>>,
     /// The thread of the worker, as [`this_thread`] tells.
     owner: usize,
+    /// Whether the worker has looked into the inbox for the last time.
+    ended: AtomicBool,
     /// The worker while it exists. Its thread's.
     worker: Cell<*const Worker>,
 }
@@ -128,9 +129,9 @@ impl Mailbox {
             inbox: CachePadded::new(Inbox::new()),
             sleeper: Sleeper::new(),
             idle,
-            closed: AtomicBool::new(false),
             poller: OnceLock::new(),
             owner: this_thread(),
+            ended: AtomicBool::new(false),
             worker: Cell::new(ptr::null()),
         }
     }
@@ -204,22 +205,34 @@ impl Mailbox {
         }
     }
 
-    /// Hands a fresh task to this worker. Who does looks whether the mailbox [`is_closed`](Self::is_closed) afterwards.
+    /// Hands a fresh task to this worker. If that has ended, the task ends unstarted.
     pub(super) fn post(&self, task: *mut Header) {
         // SAFETY: a fresh task is in no other queue.
         unsafe { self.inbox.push(task) };
-        self.alarm();
-    }
-
-    /// The worker ends. It has to look once more: of a post and this, one sees the other.
-    pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
+        if self.ended.load(Ordering::Relaxed) {
+            self.end_fresh();
+        } else {
+            self.alarm();
+        }
     }
 
-    /// Whether the worker has ended. After a post, whose alarm has the other fence.
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
+    /// The worker looks into its inbox no more.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        // Who posts sees that the worker has ended, or this sees what was posted.
+        fence(Ordering::SeqCst);
+        self.end_fresh();
+    }
+
+    /// Ends the fresh tasks that nobody will take. Of the others that are woken the worker has given up; they stay as they are.
+    fn end_fresh(&self) {
+        for task in self.inbox.take() {
+            // SAFETY: it came out of the inbox, so it is live, and nobody else's.
+            if unsafe { (*task).is_fresh() } {
+                end_unstarted(Stealable(task));
+            }
+        }
     }
 
     /// The rules by which the worker sleeps.

@@ -2,7 +2,7 @@
 
 use super::header::{self, Header};
 use super::idle::{Idle, Sleeper};
-use super::mailbox::{Mailbox, MailboxRef};
+use super::mailbox::MailboxRef;
 use super::wait::{self, Cancelled, Uncancellable};
 use super::waker::Waker;
 use crossbeam_deque::{Injector, Steal, Stealer};
@@ -98,20 +98,7 @@ impl Shared {
     pub(super) fn inject_at(&self, worker: usize, task: *mut Header) -> bool {
         let Some(mailbox) = self.mailboxes().get(worker) else { return false };
         mailbox.post(task);
-        if mailbox.is_closed() {
-            self.end_posted(mailbox);
-        }
         true
-    }
-
-    /// Ends the fresh tasks in the mailbox of a worker that has ended. The others there are left over.
-    pub(super) fn end_posted(&self, mailbox: &Mailbox) {
-        for task in mailbox.take() {
-            // SAFETY: whoever takes it out owns it.
-            if unsafe { (*task).is_fresh() } {
-                end_unstarted(Stealable(task));
-            }
-        }
     }
 
     /// Wakes a worker for stealable work, if one sleeps and none is looking for some.
@@ -299,6 +286,12 @@ impl Seat {
         if self.shared.workers() > 1 {
             self.shared.wake_one();
         }
+    }
+
+    /// The next of its own fresh tasks. None start once the runtime is being shut down.
+    #[inline]
+    pub(super) fn pop_fresh(&self) -> Option<Stealable> {
+        if self.shared.is_closing() { None } else { self.fresh.pop() }
     }
 
     /// Whether another worker sleeps, who could do with work.

@@ -264,10 +264,10 @@ impl Worker {
         }
     }
 
-    /// Whether this is a worker of a runtime, and knows that it is being shut down.
+    /// Whether this is a worker of a runtime that is being shut down.
     #[inline]
     fn is_closing(&self) -> bool {
-        self.seat.as_ref().is_some_and(|seat| seat.knows.get())
+        self.seat.as_ref().is_some_and(|seat| seat.shared.is_closing())
     }
 
     /// Gives a task away that others may run: it goes to the deque, and a worker that sleeps is woken for it.
@@ -352,8 +352,7 @@ impl Worker {
             }
             if let Some(seat) = &self.seat
                 && self.ticks().is_multiple_of(FRESH_EVERY)
-                && !seat.knows.get()
-                && let Some(Stealable(task)) = seat.fresh.pop()
+                && let Some(Stealable(task)) = seat.pop_fresh()
             {
                 return self.show(self.start(task));
             }
@@ -361,8 +360,7 @@ impl Worker {
                 return self.show(g);
             }
             if let Some(seat) = &self.seat
-                && !seat.knows.get()
-                && let Some(Stealable(task)) = seat.fresh.pop()
+                && let Some(Stealable(task)) = seat.pop_fresh()
             {
                 return self.show(self.start(task));
             }
@@ -416,7 +414,7 @@ impl Worker {
             && self.timers().next().is_none()
             && !self.has_sources()
             && self.awaited.get() == 0
-            && self.seat.as_ref().is_none_or(|seat| !seat.has_work());
+            && self.seat.as_ref().is_none_or(|seat| !seat.knows.get() && !seat.has_work());
         if nothing {
             let next = self.runnext.replace(ptr::null_mut());
             if !next.is_null() {
@@ -445,7 +443,7 @@ impl Worker {
         self.poll_at.set(ticks.wrapping_add(if fresh { FRESH_EVERY } else { TURN }));
         for task in self.mail.take() {
             // SAFETY: it came out of the inbox, so it is live.
-            if unsafe { (*task).is_fresh() } && self.seat.as_ref().is_some_and(|seat| seat.shared.is_closing()) {
+            if unsafe { (*task).is_fresh() && (*task).kind.run.is_none() } && self.is_closing() {
                 end_unstarted(Stealable(task));
                 continue;
             }
@@ -599,18 +597,21 @@ impl Worker {
                 let mut g = ptr::null_mut();
                 // Each turn begins with a fresh task, if there is one. In a shutdown, only `close` takes them in.
                 if !seat.knows.get()
-                    && let Some(Stealable(task)) = self.next_fresh(seat)
+                    && let Some(task) = self.next_fresh(seat)
                 {
-                    g = self.show(self.start(task));
+                    g = self.show_stolen(seat, task);
                 }
                 if g.is_null() {
                     g = self.pop();
                 }
                 if g.is_null()
                     && !seat.knows.get()
-                    && let Some(Stealable(task)) = seat.search(&self.mail.sleeper)
+                    && let Some(task) = seat.search(&self.mail.sleeper)
                 {
-                    g = self.show(self.start(task));
+                    g = self.show_stolen(seat, task);
+                    if g.is_null() {
+                        continue;
+                    }
                 }
                 if g.is_null() {
                     self.sleep();
@@ -620,6 +621,17 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Takes in a stealable task, to go on with it; null if it was ended, because it is mapped and the runtime is being shut down.
+    unsafe fn show_stolen(&self, seat: &Seat, task: Stealable) -> *mut G {
+        // SAFETY: it was in a queue of stealable ones, and is ours now.
+        if seat.shared.is_closing() && unsafe { (*task.0).kind.run.is_none() } {
+            end_unstarted(task);
+            return ptr::null_mut();
+        }
+        // SAFETY: as above.
+        unsafe { self.show(self.start(task.0)) }
     }
 
     /// A fresh task, from the injector and from its own queue by turns, so that neither starves the other.
