@@ -3,8 +3,6 @@
 mod common;
 #[path = "common/places.rs"]
 mod places;
-#[path = "common/tasks.rs"]
-mod tasks;
 
 use morestack::sched::Scheduler;
 use morestack::thread::{self, AccessError, Builder};
@@ -252,6 +250,39 @@ fn an_initialiser_that_panics_leaves_no_value() {
     });
 }
 
+morestack::mapped_asm!(
+    r#"
+    FILE "tests/task_local_values.rs"
+
+/* func rust_yield_rust(n uint64, yields uint64) uint64: calls Rust, gives way so often, and calls Rust again */
+TEXT locals.rust_yield_rust, 0, 24, 24
+    NO_ARG_POINTERS
+    NO_LOCAL_POINTERS
+    movq FP+0(%rsp), %rax
+    movq %rax, 0(%rsp)
+    CALL tasks.rust
+1:  cmpq $0, FP+8(%rsp)
+    je 2f
+    decq FP+8(%rsp)
+    CALL runtime.Gosched
+    jmp 1b
+2:  movq FP+0(%rsp), %rax
+    movq %rax, 0(%rsp)
+    CALL tasks.rust
+    movq 8(%rsp), %rax
+    movq %rax, FP+16(%rsp)
+    RET
+END locals.rust_yield_rust
+"#
+);
+
+morestack::mapped! {
+    unsafe extern "ABI0" {
+        /// Calls `tasks.rust`, gives way so often, and calls it again.
+        fn rust_yield_rust(n: u64, yields: u64) -> u64 = "locals.rust_yield_rust";
+    }
+}
+
 task_local!(static CALLS: Tally = Tally(Cell::new(0), std::thread::current().id()));
 
 /// Not Send: it must be used and dropped on one OS thread.
@@ -286,13 +317,14 @@ fn mapped_tasks_have_values_too() {
         let runtime = runtime::Builder::new().workers(2).build().unwrap();
         let before = *TALLIES_DROPPED.lock().unwrap();
         let results = runtime.run(|| {
-            let spawn = |n| Builder::new().spawn_mapped(tasks::rust_twice::function(), (n,)).unwrap();
-            let tasks: Vec<_> = (0..200).map(spawn).collect();
-            tasks.into_iter().map(|task| task.join().unwrap()).collect::<Vec<_>>()
+            // Few at a time, so that the other worker sleeps and would like to have them.
+            let spawn = |n| Builder::new().spawn_mapped(rust_yield_rust::function(), (n, 20_000)).unwrap();
+            let pair = |n: u64| [spawn(2 * n), spawn(2 * n + 1)].map(|task| task.join().unwrap());
+            (0..20).flat_map(pair).collect::<Vec<_>>()
         });
-        assert_eq!(results, (0..200).collect::<Vec<_>>());
+        assert_eq!(results, (0..40).collect::<Vec<_>>());
         // They are dropped by the worker, after the join maybe, but before the runtime's end.
         drop(runtime);
-        assert_eq!(*TALLIES_DROPPED.lock().unwrap() - before, 200);
+        assert_eq!(*TALLIES_DROPPED.lock().unwrap() - before, 40);
     });
 }
