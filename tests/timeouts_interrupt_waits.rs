@@ -58,6 +58,11 @@ fn parks() {
                 thread::park();
             }
         });
+        interrupts(|| {
+            loop {
+                thread::park_timeout(LONG);
+            }
+        });
     });
 }
 
@@ -173,7 +178,7 @@ fn a_time_that_is_over_ends_the_first_wait() {
         let past = Instant::now();
         let ended = timeout_at(past, || {
             reached.set(1);
-            sleep(Duration::ZERO);
+            sleep_until(past);
             reached.set(2);
         });
         assert_eq!((ended, reached.get()), (Err(Elapsed), 1));

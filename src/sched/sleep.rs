@@ -31,7 +31,7 @@ pub fn sleep(duration: Duration) {
     }
 }
 
-/// Waits until `deadline`, see [`sleep`].
+/// Waits until `deadline`, see [`sleep`]. If that has passed, a task gives way, as with [`yield_now`](super::yield_now).
 pub fn sleep_until(deadline: Instant) {
     while !wait::wait_until(deadline) {}
 }

@@ -1,15 +1,9 @@
 //! Waiting: for an unpark, or for a time. In a task these switch to another one; on an OS thread they are std's.
 
 use crate::sched;
-use std::thread as os;
 use std::time::{Duration, Instant};
 
 pub use crate::sched::sleep::{sleep, sleep_until};
-
-/// Whether a task runs here, and not an OS thread outside tasks.
-fn in_task() -> bool {
-    sched::current_task().is_some()
-}
 
 /// Waits for an [`unpark`](super::Thread::unpark) of this task, or OS thread; returns at once if there has been one since the
 /// last park. All that was done before any of these unparks is visible then.
@@ -37,9 +31,6 @@ pub fn park() {
 
 /// As [`park`], for `dur` at most. Which of both ended it is not told.
 pub fn park_timeout(dur: Duration) {
-    if !in_task() {
-        return os::park_timeout(dur);
-    }
     match Instant::now().checked_add(dur) {
         Some(deadline) => sched::park_until(deadline),
         // Later than any time there is.
