@@ -47,6 +47,8 @@ struct Runtime {
     workers: Vec<Worker>,
     /// Stealable work: how many pieces.
     injector: AtomicUsize,
+    /// If workers take all of it at once: a queue for each, where the others find what it has left. Otherwise empty.
+    deques: Vec<AtomicUsize>,
     shutdown: AtomicBool,
 }
 
@@ -69,14 +71,15 @@ fn take(source: &AtomicUsize) -> bool {
 }
 
 impl Runtime {
-    fn new(workers: usize) -> Arc<Self> {
+    fn new(workers: usize) -> Runtime {
         let worker = |_| Worker { sleeper: Sleeper::new(), poller: Notify::new(), pinned: AtomicUsize::new(0) };
-        Arc::new(Runtime {
+        Runtime {
             idle: Idle::new(),
             workers: (0..workers).map(worker).collect(),
             injector: AtomicUsize::new(0),
+            deques: Vec::new(),
             shutdown: AtomicBool::new(false),
-        })
+        }
     }
 
     fn push_pinned(&self, index: usize) {
@@ -116,13 +119,13 @@ impl Runtime {
                 return Some(Work::Pinned);
             }
             self.idle.begin_search(&me.sleeper);
-            if take(&self.injector) {
+            if self.steal(index) {
                 self.found(me);
                 return Some(Work::Stealable);
             }
             self.idle.prepare(&me.sleeper);
             let shutdown = self.shutdown.load(Relaxed);
-            if shutdown || me.pinned.load(Relaxed) != 0 || self.injector.load(Relaxed) != 0 {
+            if shutdown || me.pinned.load(Relaxed) != 0 || self.has_stealable() {
                 self.idle.cancel(&me.sleeper);
             } else {
                 me.poller.wait();
@@ -136,9 +139,26 @@ impl Runtime {
     }
 
     fn found(&self, me: &Worker) {
-        if self.idle.end_search(&me.sleeper) && self.injector.load(Relaxed) != 0 {
+        if self.idle.end_search(&me.sleeper) && self.has_stealable() {
             self.wake_another();
         }
+    }
+
+    fn steal(&self, index: usize) -> bool {
+        if self.deques.is_empty() {
+            return take(&self.injector);
+        }
+        match self.injector.swap(0, Relaxed) {
+            0 => self.deques.iter().any(take),
+            all => {
+                self.deques[index].store(all - 1, Relaxed);
+                true
+            }
+        }
+    }
+
+    fn has_stealable(&self) -> bool {
+        self.injector.load(Relaxed) != 0 || self.deques.iter().any(|deque| deque.load(Relaxed) != 0)
     }
 }
 
@@ -165,7 +185,7 @@ mod models {
 
     /// A worker; one notifier that pushes pinned work, and one that shuts it down.
     fn pinned() {
-        let runtime = Runtime::new(1);
+        let runtime = Arc::new(Runtime::new(1));
         let worker = start(&runtime, |runtime, me| while runtime.next(me).is_some() {});
         let notifier = {
             let runtime = runtime.clone();
@@ -178,17 +198,26 @@ mod models {
 
     /// Two workers, and two pieces of stealable work that take for ever: each worker has to get one.
     fn stealable() {
-        let runtime = Runtime::new(2);
+        let runtime = Arc::new(Runtime::new(2));
         let workers = start(&runtime, |runtime, me| assert_eq!(runtime.next(me), Some(Work::Stealable)));
         runtime.push_stealable();
         runtime.push_stealable();
         join(workers);
     }
 
+    /// As `stealable`, but the work was there before, and who comes first takes all of it along.
+    fn taken_along() {
+        let mut runtime = Runtime::new(2);
+        runtime.injector = AtomicUsize::new(2);
+        runtime.deques = vec![AtomicUsize::new(0), AtomicUsize::new(0)];
+        let workers = start(&Arc::new(runtime), |runtime, me| assert_eq!(runtime.next(me), Some(Work::Stealable)));
+        join(workers);
+    }
+
     /// Two workers; pinned work for the first, which takes for ever, and stealable work, which may be left to the second then.
     /// Who runs that shuts both down.
     fn mixed() {
-        let runtime = Runtime::new(2);
+        let runtime = Arc::new(Runtime::new(2));
         let workers = start(&runtime, |runtime, me| {
             while runtime.next(me).is_some_and(|work| work == Work::Stealable) {
                 runtime.shut_down();
@@ -202,7 +231,7 @@ mod models {
     /// A sleeper that wakes by itself and goes to sleep again. One notifier is about to summon it and counts as a searcher
     /// meanwhile; another relies on that.
     fn summoned_too_late() {
-        let runtime = Runtime::new(1);
+        let runtime = Arc::new(Runtime::new(1));
         let sleeper = &runtime.workers[0].sleeper;
         runtime.idle.prepare(sleeper);
         let notifiers = [Runtime::wake_another, Runtime::push_stealable].map(|notifier| {
@@ -240,7 +269,7 @@ mod models {
                 }
             })
         });
-        let (Runtime { idle, workers, .. }, inbox) = (&*all.0, &all.1);
+        let (Runtime { idle, workers, .. }, inbox) = &*all;
         let mut left = 2;
         loop {
             for node in inbox.take() {
@@ -265,10 +294,11 @@ mod models {
     /// The bounds keep the models in seconds; the bugs seeded here, and those made on the way, are found with 2 or 3.
     #[test]
     fn idle() {
-        let models: [Model; 5] = [
+        let models: [Model; 6] = [
             ("pinned", pinned, Some(3)),
             ("summoned too late", summoned_too_late, Some(3)),
             ("stealable", stealable, Some(2)),
+            ("taken along", taken_along, Some(3)),
             ("inbox", inbox, Some(2)),
             ("mixed", mixed, Some(2)),
         ];
@@ -310,7 +340,7 @@ mod threads {
     fn wake_each_other() {
         const WORKERS: usize = 3;
         const BURSTS: usize = 3000;
-        let runtime = Runtime::new(WORKERS);
+        let runtime = Arc::new(Runtime::new(WORKERS));
         let done = AtomicUsize::new(0);
         thread::scope(|scope| {
             for me in 0..WORKERS {

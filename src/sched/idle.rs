@@ -37,6 +37,10 @@
 //! - N with S or E: a notifier that wakes nobody because somebody searches has read the count before the last searcher took
 //!   itself off, so that one sees the work: as a sleeper, or when it looks again.
 //!
+//! A searcher that takes several pieces of work along, and puts all but one into its own deque, does so before its `end_search`.
+//! If others search then, it is told nothing and wakes nobody. So to end a search is a release: who ends the last one has read the
+//! count from all the others, and the fence that follows lets it see where they have put what.
+//!
 //! Nothing else here orders anything, but for one pair that `claim_any` explains. In particular what was pushed becomes visible
 //! by the queue it was pushed to.
 //!
@@ -125,7 +129,8 @@ impl Idle {
     #[cold]
     fn stop_searching(&self, me: &Sleeper) -> bool {
         me.0.store(AWAKE, Relaxed);
-        let last = searching(self.0.fetch_sub(ONE_SEARCHES, Relaxed)) == 1;
+        // Release: what this worker has taken along is in its deque, for the last one to see.
+        let last = searching(self.0.fetch_sub(ONE_SEARCHES, Release)) == 1;
         if last {
             // Pairs with N: who read the count before it fell to nothing has pushed for this worker to see.
             fence(SeqCst);
