@@ -138,6 +138,23 @@ impl Runtime {
         }
     }
 
+    /// What a worker does until it has a piece of pinned work, while a task keeps it from running anything else: what it is
+    /// woken for it passes on.
+    #[cfg(loom)]
+    fn next_pinned(&self, index: usize) {
+        let me = &self.workers[index];
+        while !take(&me.pinned) {
+            self.idle.prepare(&me.sleeper);
+            if me.pinned.load(Relaxed) == 0 {
+                me.poller.wait();
+                self.idle.woken(&me.sleeper);
+            } else {
+                self.idle.cancel(&me.sleeper);
+            }
+            self.found(me);
+        }
+    }
+
     fn found(&self, me: &Worker) {
         if self.idle.end_search(&me.sleeper) && self.has_stealable() {
             self.wake_another();
@@ -211,6 +228,20 @@ mod models {
         runtime.injector = AtomicUsize::new(2);
         runtime.deques = vec![AtomicUsize::new(0), AtomicUsize::new(0)];
         let workers = start(&Arc::new(runtime), |runtime, me| assert_eq!(runtime.next(me), Some(Work::Stealable)));
+        join(workers);
+    }
+
+    /// Two workers, the first of which waits for pinned work alone. The second makes that when it has run the stealable work.
+    fn kept() {
+        let runtime = Arc::new(Runtime::new(2));
+        let workers = start(&runtime, |runtime, me| match me {
+            0 => runtime.next_pinned(me),
+            _ => {
+                runtime.next(me);
+                runtime.push_pinned(0);
+            }
+        });
+        runtime.push_stealable();
         join(workers);
     }
 
@@ -294,12 +325,13 @@ mod models {
     /// The bounds keep the models in seconds; the bugs seeded here, and those made on the way, are found with 2 or 3.
     #[test]
     fn idle() {
-        let models: [Model; 6] = [
+        let models: [Model; 7] = [
             ("pinned", pinned, Some(3)),
             ("summoned too late", summoned_too_late, Some(3)),
             ("stealable", stealable, Some(2)),
             ("taken along", taken_along, Some(3)),
             ("inbox", inbox, Some(2)),
+            ("kept", kept, Some(2)),
             ("mixed", mixed, Some(2)),
         ];
         all_pass("sched/idle.rs", &models).are_needed(&models);

@@ -20,7 +20,8 @@
 //!
 //! A worker that has found work anywhere, in its own queues too, calls `end_search` before it runs it, because notifiers may take
 //! it for a searcher: it has searched, was woken to search, or has cancelled. That is a load if none of this is so. A worker
-//! that leaves for good calls it too.
+//! that leaves for good calls it too. So does one that a task keeps from running anything else, each time it wakes: it sleeps as
+//! the others do, looks at its pinned work alone, and passes on what it was summoned for.
 //!
 //! # Which fences pair
 //! Each side writes, then reads what the other writes. A store may be delayed past a later load of another place, on x86 too,
