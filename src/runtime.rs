@@ -15,16 +15,18 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+pub use crate::sched::monitor::{Frame, Place, Report, SystemCall, TaskLabel, set_report_hook, take_report_hook};
 pub use crate::sched::runtime::Leftover;
 
 use crate::sched::mailbox::MailboxRef;
+use crate::sched::monitor;
 use crate::sched::panicking;
 use crate::sched::runtime::{Seat, Shared};
 use crate::sched::spawn::{self, Settings, Target};
 use crate::sched::task::Join;
 use crate::sched::worker::Worker;
 use crate::stack::big;
-use crate::task::report;
+use crate::task::{AbiArgs, AbiResults, MappedFn, report};
 use std::io;
 use std::num::NonZero;
 use std::panic;
@@ -120,7 +122,15 @@ impl Builder {
             }
         }
         match mailboxes.into_iter().collect::<Option<Vec<_>>>() {
-            Some(all) if failure.is_none() => shared.begin(all),
+            Some(all) if failure.is_none() => {
+                // Seldom refused: then nothing has begun.
+                if let Err(error) = monitor::start() {
+                    shared.begin(Vec::new());
+                    return Err(error);
+                }
+                shared.begin(all);
+                monitor::watch(&shared);
+            }
             // None of them begins: they end, and the runtime's drop waits for that.
             _ => {
                 shared.begin(Vec::new());
@@ -195,6 +205,20 @@ impl Runtime {
             .unwrap_or_else(|error| panic!("cannot spawn a task: {error}"))
     }
 
+    /// Spawns a mapped function as a task of this runtime. While no Rust frame is live in it, it moves to other workers freely,
+    /// and gives way after 10 ms if it does not before.
+    ///
+    /// # Panics
+    /// If there is no memory for a task.
+    pub fn spawn_mapped<A, R>(&self, function: MappedFn<A, R>, args: A) -> crate::thread::JoinHandle<R>
+    where
+        A: AbiArgs + Send + 'static,
+        R: AbiResults + Send + 'static,
+    {
+        let join = spawn::spawn_mapped(Target::Runtime(&self.shared), Settings::default(), function, args);
+        crate::thread::JoinHandle::new(join.unwrap_or_else(|error| panic!("cannot spawn a task: {error}")))
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
@@ -232,12 +256,13 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         // None are left after `shutdown`, whose grace is to hold.
-        if self.threads.is_empty() {
-            return;
+        if !self.threads.is_empty() {
+            for leftover in self.end(SHUTDOWN_GRACE) {
+                monitor::report_leftover(leftover);
+            }
         }
-        for leftover in self.end(SHUTDOWN_GRACE) {
-            crate::sched::monitor::report_leftover(&leftover);
-        }
+        // While this still holds the shared part, so that the monitor is never the last to drop it.
+        monitor::unwatch(&self.shared);
     }
 }
 
@@ -256,6 +281,12 @@ pub(crate) fn default() -> &'static Runtime {
 }
 
 static DEFAULT_WORKERS: OnceLock<usize> = OnceLock::new();
+
+/// Poisons the guard of every mapped task that runs on a worker now, as the monitor does when a time slice is over. For tests.
+#[doc(hidden)]
+pub fn __poison_running() {
+    monitor::poison_running();
+}
 
 /// The body of `#[morestack::main]`.
 #[doc(hidden)]

@@ -24,7 +24,12 @@ unsafe extern "C" fn morestack_newstack(g: *mut G) -> *mut G {
             ));
         };
         let need = function.need();
-        let poison = stack.stackguard0.load(Ordering::Relaxed);
+        let poison = if debug::modes().move_always {
+            // What asks to give way is taken off here, and only here: see `reset_guard`.
+            stack.stackguard0.swap(GUARD_MOVE, Ordering::Relaxed)
+        } else {
+            stack.stackguard0.load(Ordering::Relaxed)
+        };
         let fits = stack.fits(stack.sched.sp, need);
         stack.reset_guard();
         let m = &mut *(*g).m;
@@ -48,6 +53,15 @@ unsafe extern "C" fn morestack_newstack(g: *mut G) -> *mut G {
         // is lost is repeated by whoever set it. Where Rust frames are live it may be stale too, and they must not be
         // preempted: they could hold a lock, or a borrow of a thread-local. Only the debug mode asks for that.
         let preempted = fits && poison == GUARD_PREEMPT && !(*g).is_borrowed();
-        if preempted && ((*g).is_all_mapped() || modes.preempt_always) { worker::morestack_yield(g) } else { g }
+        if !preempted {
+            g
+        } else if modes.preempt_always {
+            // Each check comes here: a turn of the loop for each would be dear.
+            worker::morestack_yield(g)
+        } else if (*g).is_all_mapped() {
+            worker::preempted(g)
+        } else {
+            g
+        }
     }
 }

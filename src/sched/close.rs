@@ -32,6 +32,7 @@ impl Worker {
     pub(super) fn close(&self, seat: &Seat) -> bool {
         let first = !seat.knows.replace(true);
         self.take_in_fresh(seat);
+        self.requeue_preempted();
         if first || !self.has_ready() || self.ticks() >= self.closing.look_at.get() {
             self.ask_all();
             self.closing.look_at.set(self.ticks().wrapping_add(self.live_count()));

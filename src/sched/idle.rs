@@ -74,6 +74,11 @@ impl Sleeper {
         }
     }
 
+    /// Whether it sleeps, claimed or not.
+    pub(crate) fn sleeps(&self) -> bool {
+        self.0.load(Relaxed) >= ASLEEP
+    }
+
     #[inline]
     fn is_asleep(&self) -> bool {
         self.0.load(Relaxed) == ASLEEP

@@ -7,6 +7,7 @@ use super::inbox::{Batch, Inbox};
 use super::io::PollerHandle;
 use super::runtime::{Stealable, end_unstarted};
 use super::worker::Worker;
+use crate::stack::big;
 use crate::task::g::G;
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
@@ -19,9 +20,74 @@ use std::sync::{Arc, OnceLock};
 pub(super) struct Pulse {
     /// Switches so far.
     pub(super) ticks: AtomicUsize,
-    /// The task that runs, or null. The monitor may write its guard if its `G` lies in no big stack: it is a mapped task's
-    /// then, whose memory stays a `G`'s for good.
-    pub(super) g: AtomicPtr<G>,
+    /// Raised before the worker's loop runs tasks, and after: odd while one runs.
+    runs: AtomicUsize,
+    /// The `G` of the task that runs. Null when that is about to be freed.
+    g: AtomicPtr<G>,
+}
+
+/// What runs on a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Running {
+    ticks: usize,
+    runs: usize,
+    g: *mut G,
+}
+
+impl Running {
+    /// Its `G`, which may be gone by now; null if it is just ending.
+    pub(super) fn g(self) -> *mut G {
+        self.g
+    }
+
+    /// Its `G`, if that lies in no big stack: it is a mapped task's then, whose memory stays a `G`'s for good
+    /// ([`slab`](crate::task::slab)).
+    pub(super) fn mapped(self) -> Option<*mut G> {
+        (!self.g.is_null() && !big::is_big(self.g.addr())).then_some(self.g)
+    }
+}
+
+// SAFETY: an address, to be compared.
+unsafe impl Send for Running {}
+
+impl Pulse {
+    fn new() -> Pulse {
+        Pulse { ticks: AtomicUsize::new(0), runs: AtomicUsize::new(0), g: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// This task runs next.
+    #[inline]
+    pub(super) fn show(&self, g: *mut G) {
+        self.g.store(g, Ordering::Relaxed);
+    }
+
+    /// The task that runs is about to be freed, or given away. Whoever reads it sees this no later than that.
+    #[inline]
+    pub(super) fn hide(&self) {
+        self.g.store(ptr::null_mut(), Ordering::Relaxed);
+        fence(Ordering::Release);
+    }
+
+    /// The loop begins to run tasks.
+    #[inline]
+    pub(super) fn begin(&self) {
+        self.runs.store(self.runs.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// The loop has its turn.
+    #[inline]
+    pub(super) fn end(&self) {
+        self.hide();
+        self.begin();
+    }
+
+    /// What runs, if anything does. Two equal answers mean that nothing else ran between.
+    pub(super) fn running(&self) -> Option<Running> {
+        // What the caller has read before is older than this.
+        fence(Ordering::Acquire);
+        let (ticks, runs) = (self.ticks.load(Ordering::Relaxed), self.runs.load(Ordering::Relaxed));
+        (!runs.is_multiple_of(2)).then(|| Running { ticks, runs, g: self.g.load(Ordering::Relaxed) })
+    }
 }
 
 /// Where wakes for the tasks of a worker are delivered.
@@ -41,13 +107,15 @@ pub(crate) struct Mailbox {
     poller: OnceLock<Arc<PollerHandle>>,
     /// The thread of the worker, as [`this_thread`] tells.
     owner: usize,
+    /// What the kernel calls that thread.
+    pub(super) tid: libc::pid_t,
     /// Whether the worker has looked into the inbox for the last time.
     ended: AtomicBool,
-    /// The worker while it exists. Its thread's.
-    worker: Cell<*const Worker>,
+    /// The worker while it exists. Only its own thread may follow this.
+    worker: AtomicPtr<Worker>,
 }
 
-// SAFETY: `worker` and `spare` are used by their own thread only, as `local` checks; the rest is made for sharing.
+// SAFETY: `spare` is used by its own thread only, as `local` checks; the rest is made for sharing.
 unsafe impl Send for Mailbox {}
 // SAFETY: likewise.
 unsafe impl Sync for Mailbox {}
@@ -125,21 +193,23 @@ impl Mailbox {
         Mailbox {
             refs: AtomicUsize::new(1),
             spare: Cell::new(0),
-            pulse: CachePadded::new(Pulse { ticks: AtomicUsize::new(0), g: AtomicPtr::new(ptr::null_mut()) }),
+            pulse: CachePadded::new(Pulse::new()),
             inbox: CachePadded::new(Inbox::new()),
             sleeper: Sleeper::new(),
             idle,
             poller: OnceLock::new(),
             owner: this_thread(),
+            // SAFETY: without preconditions.
+            tid: unsafe { libc::gettid() },
             ended: AtomicBool::new(false),
-            worker: Cell::new(ptr::null()),
+            worker: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
     /// Names the worker, or takes its name away. On its thread.
     pub(super) fn set_worker(&self, worker: *const Worker) {
         debug_assert_eq!(self.owner, this_thread());
-        self.worker.set(worker);
+        self.worker.store(worker.cast_mut(), Ordering::Relaxed);
         if worker.is_null() {
             // Not the last ones: the worker has one.
             self.refs.fetch_sub(self.spare.take(), Ordering::Relaxed);
@@ -179,7 +249,7 @@ impl Mailbox {
             return None;
         }
         // SAFETY: on its own thread, the worker takes its name away before it is gone.
-        unsafe { self.worker.get().as_ref() }
+        unsafe { self.worker.load(Ordering::Relaxed).as_ref() }
     }
 
     /// Makes a task ready whose park the caller has ended; `next`: before the others.
@@ -260,6 +330,11 @@ impl Mailbox {
     #[inline]
     pub(super) fn take(&self) -> Batch<Header> {
         self.inbox.take()
+    }
+
+    /// Where the worker is, or was.
+    pub(super) fn worker_address(&self) -> *const Worker {
+        self.worker.load(Ordering::Relaxed)
     }
 
     /// Whether none was delivered.

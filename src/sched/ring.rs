@@ -5,6 +5,7 @@
 
 use crate::task::g::G;
 use std::collections::TryReserveError;
+use std::mem::offset_of;
 use std::ptr;
 
 /// A first-in-first-out queue of tasks.
@@ -20,6 +21,12 @@ pub(super) struct Ring {
 impl Ring {
     pub(super) fn len(&self) -> usize {
         self.tail.wrapping_sub(self.head)
+    }
+
+    /// The length of the ring that these bytes are a copy of.
+    pub(super) fn len_in(bytes: &[u8; size_of::<Ring>()]) -> usize {
+        let count = |offset: usize| usize::from_ne_bytes(std::array::from_fn(|i| bytes[offset + i]));
+        count(offset_of!(Ring, tail)).wrapping_sub(count(offset_of!(Ring, head)))
     }
 
     /// Makes room for `total` tasks at once.

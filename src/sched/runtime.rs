@@ -80,8 +80,13 @@ impl Shared {
         self.stealers.len()
     }
 
-    fn mailboxes(&self) -> &[MailboxRef] {
+    pub(super) fn mailboxes(&self) -> &[MailboxRef] {
         self.mailboxes.get().map_or(&[], |all| all)
+    }
+
+    /// Whether stealable tasks are ready that are this worker's, or anybody's.
+    pub(super) fn has_ready(&self, worker: usize) -> bool {
+        !self.injector.is_empty() || self.stealers.get(worker).is_some_and(|stealer| !stealer.is_empty())
     }
 
     /// Queues a fresh task for whichever worker comes first.
@@ -200,7 +205,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // Those that nobody has waited for, because the runtime was dropped in one of its own tasks.
         for leftover in self.leftovers() {
-            super::monitor::report_leftover(&leftover);
+            super::monitor::report_leftover(leftover);
         }
         self.drop_injected();
         for stealer in &self.stealers {

@@ -15,6 +15,7 @@ use super::close::Closing;
 use super::header::{self, Header};
 use super::io::{Poller, Timeout};
 use super::mailbox::{Mailbox, MailboxRef};
+use super::monitor;
 use super::panicking;
 use super::ring::Ring;
 use super::runtime::{Seat, Stealable, end_unstarted};
@@ -28,6 +29,7 @@ use crate::task::{report, slab};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::TryReserveError;
 use std::io;
+use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -73,6 +75,8 @@ pub(crate) struct Worker {
     /// Runs before what is in the ring.
     runnext: Cell<*mut G>,
     ready: UnsafeCell<Ring>,
+    /// A task that had its time slice: the loop goes on with another one, if there is any.
+    preempted: Cell<*mut G>,
     /// The tick at which the loop has its turn.
     poll_at: Cell<usize>,
     /// The tick at which the poller is to be asked although tasks are ready.
@@ -111,6 +115,7 @@ impl Worker {
         let worker = Rc::new(Worker {
             runnext: Cell::new(ptr::null_mut()),
             ready: UnsafeCell::default(),
+            preempted: Cell::new(ptr::null_mut()),
             poll_at: Cell::new(0),
             io_at: Cell::new(0),
             mail: MailboxRef::new(mail),
@@ -332,7 +337,7 @@ impl Worker {
     /// Shows what will run, and prepares it.
     #[inline]
     unsafe fn show(&self, g: *mut G) -> *mut G {
-        self.mail.pulse.g.store(g, Ordering::Relaxed);
+        self.mail.pulse.show(g);
         // The guard is the real one already, unless a mode wants each check to fail.
         if cfg!(feature = "debug-modes") {
             // SAFETY: the caller's g is live.
@@ -436,6 +441,25 @@ impl Worker {
 
     // -------------------------------------------------------------------------------------------------------- the loop
 
+    /// What the loop goes on with, if it has found this task or none: a task that had its time slice comes after all others.
+    unsafe fn after_preemption(&self, found: *mut G) -> *mut G {
+        let preempted = self.preempted.replace(ptr::null_mut());
+        // SAFETY: it stands at a check, all mapped, in no queue.
+        unsafe {
+            if preempted.is_null() {
+                return found;
+            }
+            if found.is_null() {
+                return self.show(preempted);
+            }
+            match &self.seat {
+                Some(seat) if seat.others_sleep() && (*preempted).may_change_thread() => self.share(seat, preempted),
+                _ => self.ready().push_back(preempted),
+            }
+        }
+        found
+    }
+
     /// Takes in what has happened elsewhere, without blocking.
     pub(super) fn look_around(&self) {
         let ticks = self.ticks();
@@ -515,9 +539,10 @@ impl Worker {
         // SAFETY: the caller's g is ready; `m` is this thread's.
         unsafe {
             let outer = RUNNING.replace(self);
+            self.mail.pulse.begin();
             arch::morestack_run(g, self.thread.m());
+            self.mail.pulse.end();
             RUNNING.set(outer);
-            self.mail.pulse.g.store(ptr::null_mut(), Ordering::Relaxed);
         }
         while let Some(Dead { task, detached }) = {
             // SAFETY: one thread, and the borrow ends before the user's code runs.
@@ -549,7 +574,7 @@ impl Worker {
         while !done.is_some_and(|done| done()) {
             self.look_around();
             // SAFETY: this is the system stack of what runs below.
-            let g = unsafe { self.pop() };
+            let g = unsafe { self.after_preemption(self.pop()) };
             if !g.is_null() {
                 // SAFETY: it was ready.
                 unsafe { self.run(g) };
@@ -604,6 +629,7 @@ impl Worker {
                 if g.is_null() {
                     g = self.pop();
                 }
+                g = self.after_preemption(g);
                 if g.is_null()
                     && !seat.knows.get()
                     && let Some(task) = seat.search(&self.mail.sleeper)
@@ -660,6 +686,9 @@ impl Worker {
         }
         self.ask_poller(timeout);
         idle.woken(&self.mail.sleeper);
+        if self.seat.is_some() {
+            monitor::wake();
+        }
         self.io_at.set(self.ticks().wrapping_add(TURN));
     }
 
@@ -668,6 +697,8 @@ impl Worker {
         let outer = self.blocked.replace(task);
         // SAFETY: the task is the current one.
         if unsafe { (*task).park.begin_park() } {
+            // SAFETY: as above.
+            monitor::report_panicking_wait(unsafe { &(*task).ident });
             while self.blocked.get() == task {
                 self.look_around();
                 if self.blocked.get() == task {
@@ -739,7 +770,25 @@ impl Worker {
 
     /// Whether a task is ready.
     pub(super) fn has_ready(&self) -> bool {
-        self.ready().len() != 0 || !self.runnext.get().is_null()
+        self.ready().len() != 0 || !self.runnext.get().is_null() || !self.preempted.get().is_null()
+    }
+
+    /// How many tasks are ready on a worker of another thread, by copies that touch nothing of it. Nonsense unless the worker
+    /// was there and ran no code of ours meanwhile, which the caller finds out.
+    pub(super) fn ready_from_outside(worker: *const Worker) -> Option<usize> {
+        let runnext: MaybeUninit<*mut G> = monitor::copy(worker.addr() + offset_of!(Worker, runnext))?;
+        let ring: MaybeUninit<[u8; size_of::<Ring>()]> = monitor::copy(worker.addr() + offset_of!(Worker, ready))?;
+        // SAFETY: both were filled, and any bytes are an address, or bytes.
+        let (runnext, ring) = unsafe { (runnext.assume_init(), ring.assume_init()) };
+        Some(Ring::len_in(&ring) + usize::from(!runnext.is_null()))
+    }
+
+    /// Puts a task that had its time slice to the others: in a shutdown no turn is kept.
+    pub(super) fn requeue_preempted(&self) {
+        let preempted = self.preempted.replace(ptr::null_mut());
+        if !preempted.is_null() {
+            self.ready().push_back(preempted);
+        }
     }
 
     /// How many started tasks are ready.
@@ -860,11 +909,23 @@ pub(super) unsafe extern "C" fn morestack_yield(g: *mut G) -> *mut G {
             && seat.others_sleep()
             && (*g).may_change_thread()
         {
+            // Who steals it may end it.
+            worker.mail.pulse.hide();
             worker.share(seat, g);
             return worker.next();
         }
         worker.give_way(g)
     }
+}
+
+/// The current task has had its time slice. It stands at a check, and its frames are all mapped. Back to the loop, which looks
+/// around for whoever waits, wherever that is, and comes back to the task when it has had a turn. Called on the system stack.
+pub(super) unsafe fn preempted(g: *mut G) -> *mut G {
+    let worker = Worker::running();
+    worker.tick();
+    worker.io_at.set(0);
+    worker.preempted.set(g);
+    ptr::null_mut()
 }
 
 /// Yields from Rust code of the current task: straight to the next task, without a visit to the system stack.
@@ -953,6 +1014,7 @@ unsafe extern "C" fn morestack_exit(g: *mut G) -> *mut G {
     unsafe {
         let task = Header::of(g);
         let worker = Worker::running();
+        worker.mail.pulse.hide();
         let mut dead = None;
         if (*g).big.is_none() {
             let result = match (*g).panic.take() {

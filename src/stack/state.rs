@@ -106,6 +106,8 @@ impl GoStack {
         let guard = match self.stackguard1 {
             NO_SEGMENT => NO_SEGMENT,
             _ if modes.preempt_always => GUARD_PREEMPT,
+            // A task that moves at each check does little else: it would overwrite nearly every poison that comes meanwhile.
+            _ if modes.move_always && self.stackguard0.load(Ordering::Relaxed) == GUARD_PREEMPT => GUARD_PREEMPT,
             _ if modes.move_always => super::layout::GUARD_MOVE,
             real => real,
         };

@@ -5,9 +5,12 @@
 
 use super::g::{G, Ident};
 use crate::stack::locked;
+use crate::stack::state::GoStack;
 use std::alloc::{self, Layout};
-use std::ptr::NonNull;
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
+use std::ptr::{self, NonNull};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `G`s that are made at a time: about four pages.
 const CHUNK: usize = 64;
@@ -28,9 +31,26 @@ pub(crate) fn alloc(max_stack: usize, ident: *const Ident) -> Option<*mut G> {
     }
     let g = free.pop()?.0.as_ptr();
     drop(free);
-    // SAFETY: the slot is ours. Its last user dropped what it held; the guard is written as an atomic before and after.
-    unsafe { g.write(G::new(max_stack, ident)) };
+    // SAFETY: the slot is ours, but for the guard, which a late write may reach at this very moment. Its last user dropped what
+    // it held.
+    unsafe { write_around_guard(g, G::new(max_stack, ident)) };
     Some(g)
+}
+
+/// Writes `new` to `place`; the guard as an atomic, because others may write it too.
+unsafe fn write_around_guard(place: *mut G, new: G) {
+    const GUARD: usize = offset_of!(G, stack) + offset_of!(GoStack, stackguard0);
+    const BEHIND: usize = GUARD + size_of::<AtomicUsize>();
+    let new = ManuallyDrop::new(new);
+    // SAFETY: the caller owns the place but for the guard. A G is as large as it is, and the guard lies in it; padding may be
+    // copied as what it is.
+    unsafe {
+        let from = (&raw const new).cast::<MaybeUninit<u8>>();
+        let to = place.cast::<MaybeUninit<u8>>();
+        ptr::copy_nonoverlapping(from, to, GUARD);
+        ptr::copy_nonoverlapping(from.add(BEHIND), to.add(BEHIND), size_of::<G>() - BEHIND);
+        (*place).stack.stackguard0.store(new.stack.stackguard0.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
 }
 
 /// Takes back a `G` whose stacks are gone.

@@ -14,7 +14,7 @@ unsafe impl<T> Send for JoinHandle<T> {}
 unsafe impl<T> Sync for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
-    pub(super) fn new(join: Join<T>) -> JoinHandle<T> {
+    pub(crate) fn new(join: Join<T>) -> JoinHandle<T> {
         JoinHandle(Named::new(join))
     }
 

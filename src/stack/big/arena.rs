@@ -155,6 +155,11 @@ pub fn guard_at(addr: usize) -> Option<GuardHit> {
     (addr < lo && slot.state.load(Ordering::Relaxed) != 0).then(|| GuardHit { lo, hi: slot.start + slot.class.slot() })
 }
 
+/// Whether the address lies in a big stack, live or not. Such an address never becomes anything else.
+pub(crate) fn is_big(addr: usize) -> bool {
+    slot_at(addr).is_some()
+}
+
 /// Records whether the slot that ends at `hi` is live.
 pub(super) fn set_live(hi: usize, live: bool) {
     if let Some(slot) = slot_at(hi - 1) {

@@ -39,6 +39,7 @@ use super::layout::PAGE;
 use arena::Class;
 
 pub use arena::{GuardHit, guard_at};
+pub(crate) use arena::is_big;
 pub use cache::BigCache;
 #[doc(hidden)]
 pub use guard::use_mprotect;
