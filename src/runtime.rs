@@ -200,9 +200,7 @@ impl Runtime {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        crate::thread::Builder::new()
-            .spawn_on(self, f)
-            .unwrap_or_else(|error| panic!("cannot spawn a task: {error}"))
+        crate::thread::Builder::new().spawn_on(self, f).unwrap_or_else(|error| panic!("cannot spawn a task: {error}"))
     }
 
     /// Spawns a mapped function as a task of this runtime. While no Rust frame is live in it, it moves to other workers freely,

@@ -216,8 +216,8 @@ fn stands_still(name: &str) -> (Option<std::process::ExitStatus>, String) {
     }
     if status.is_none() {
         child.kill().unwrap();
-        child.wait().unwrap();
     }
+    child.wait().unwrap();
     (status, reader.join().unwrap())
 }
 

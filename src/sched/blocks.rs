@@ -134,12 +134,14 @@ mod tests {
             let layout = Layout::from_size_align(size, align).unwrap();
             // SAFETY: each block is used within its size, and freed once with its layout.
             unsafe {
-                let blocks: Vec<_> = (0..100_u8).map(|i| {
-                    let block = alloc(layout);
-                    assert!(!block.is_null() && block.addr().is_multiple_of(align));
-                    block.write_bytes(i, size);
-                    block
-                }).collect();
+                let blocks: Vec<_> = (0..100_u8)
+                    .map(|i| {
+                        let block = alloc(layout);
+                        assert!(!block.is_null() && block.addr().is_multiple_of(align));
+                        block.write_bytes(i, size);
+                        block
+                    })
+                    .collect();
                 for (i, &block) in (0..).zip(&blocks) {
                     assert_eq!((block.read(), block.add(size - 1).read()), (i, i));
                     free(block, layout);

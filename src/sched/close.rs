@@ -135,7 +135,9 @@ impl Worker {
             // SAFETY: live, and never to run again; so its result, if there is none so far, is ours to write.
             unsafe {
                 let reason = match (*(*task).g.get()).cancel.get() {
-                    Cancel::Refused => "it caught its cancellation and parked again, or cannot be unwound from where it is parked",
+                    Cancel::Refused => {
+                        "it caught its cancellation and parked again, or cannot be unwound from where it is parked"
+                    }
                     _ => "it waits for something that must not be interrupted, or goes on without an end",
                 };
                 seat.shared.leave(Leftover { task: (*task).to_string(), reason });

@@ -319,10 +319,10 @@ impl Mailbox {
 
     /// Wakes the worker, which was asleep and is claimed by the caller.
     pub(super) fn interrupt(&self) {
-        if let Some(poller) = self.poller.get() {
-            if let Err(error) = poller.notify() {
-                crate::stack::report::fatal(format_args!("a worker cannot be woken: {error}"));
-            }
+        if let Some(poller) = self.poller.get()
+            && let Err(error) = poller.notify()
+        {
+            crate::stack::report::fatal(format_args!("a worker cannot be woken: {error}"));
         }
     }
 

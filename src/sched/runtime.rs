@@ -117,7 +117,7 @@ impl Shared {
 
     /// A task from the injector.
     #[inline]
-    pub(super) fn from_injector(&self) -> Option<Stealable> {
+    pub(super) fn take_injected(&self) -> Option<Stealable> {
         if self.injector.is_empty() {
             return None;
         }
@@ -195,7 +195,7 @@ impl Shared {
 
     /// Ends the tasks that nobody will take from the injector.
     pub(crate) fn drop_injected(&self) {
-        while let Some(task) = self.from_injector() {
+        while let Some(task) = self.take_injected() {
             end_unstarted(task);
         }
     }
@@ -279,11 +279,6 @@ impl Seat {
         SEAT.set(seat);
     }
 
-    /// The number of the worker.
-    pub(super) fn index(&self) -> usize {
-        self.index
-    }
-
     /// Queues stealable work.
     #[inline]
     pub(super) fn push(&self, task: Stealable) {
@@ -327,7 +322,7 @@ impl Seat {
                 }
             })
         };
-        self.fresh.pop().or_else(|| self.shared.from_injector()).or_else(from_others)
+        self.fresh.pop().or_else(|| self.shared.take_injected()).or_else(from_others)
     }
 
     /// Looks for work in the other queues; takes half of what it finds along. The worker searches from here on, until it ends

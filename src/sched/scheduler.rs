@@ -1,11 +1,11 @@
 //! A scheduler that its owner runs: a worker without a seat.
 
+use super::current_task;
 use super::idle;
 use super::mailbox::Mailbox;
 use super::spawn::{self, Settings};
 use super::task::{Join, Task};
 use super::worker::Worker;
-use super::current_task;
 use crate::stack::StackError;
 use crate::task::{AbiArgs, AbiResults, MappedFn, report};
 use std::panic;
@@ -142,11 +142,7 @@ impl Builder<'_> {
     ///
     /// # Errors
     /// [`StackError`] if there is no memory for the segment.
-    pub fn spawn_mapped<A, R>(
-        self,
-        function: MappedFn<A, R>,
-        args: A,
-    ) -> std::result::Result<JoinHandle<R>, StackError>
+    pub fn spawn_mapped<A, R>(self, function: MappedFn<A, R>, args: A) -> std::result::Result<JoinHandle<R>, StackError>
     where
         A: AbiArgs + 'static,
         R: AbiResults + 'static,

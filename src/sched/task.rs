@@ -57,7 +57,7 @@ pub(super) const fn mapped_kind<A: AbiArgs, R: AbiResults>() -> Kind {
             // results in it.
             unsafe {
                 let read = |frame: *const u64| (*frame.cast::<CallFrame<A, R>>()).results.0.assume_init();
-                (*body::<Mapped<A, R>>(task)).results = Some(results.map(|frame| read(frame)));
+                (*body::<Mapped<A, R>>(task)).results = Some(results.map(read));
             }
         },
         // SAFETY: the task will not run again.

@@ -80,7 +80,8 @@ impl<T> Timers<T> {
     }
 
     /// How many are pending.
-    pub(super) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.live
     }
 
@@ -245,7 +246,8 @@ pub(crate) fn from_instant(instant: Instant) -> u64 {
 }
 
 /// The instant at which [`now`] is `ns`.
-pub(crate) fn to_instant(ns: u64) -> Instant {
+#[cfg(test)]
+fn to_instant(ns: u64) -> Instant {
     let (base, at) = base();
     if ns >= at {
         // An Instant holds 2^63 seconds, u64 some 2^34 of them.

@@ -1,7 +1,7 @@
 //! Who is to be woken: one word for a task or an OS thread, so that everything that waits serves both.
 
-use super::header::Header;
 use super::current_task;
+use super::header::Header;
 use crossbeam_utils::sync::{Parker, Unparker};
 use std::cell::OnceCell;
 use std::mem::ManuallyDrop;
@@ -90,11 +90,6 @@ impl Waker {
             Some(task) => unsafe { Header::wake(task, true) },
             None => self.with_thread(Unparker::unpark),
         }
-    }
-
-    /// Whether both wake the same.
-    pub(crate) fn same(&self, other: &Waker) -> bool {
-        self.0 == other.0
     }
 
     /// The word, with the reference.

@@ -663,9 +663,9 @@ impl Worker {
     /// A fresh task, from the injector and from its own queue by turns, so that neither starves the other.
     fn next_fresh(&self, seat: &Seat) -> Option<Stealable> {
         if self.injected_first.replace(!self.injected_first.get()) {
-            seat.shared.from_injector().or_else(|| seat.fresh.pop())
+            seat.shared.take_injected().or_else(|| seat.fresh.pop())
         } else {
-            seat.fresh.pop().or_else(|| seat.shared.from_injector())
+            seat.fresh.pop().or_else(|| seat.shared.take_injected())
         }
     }
 

@@ -40,8 +40,8 @@ pub(super) use peek::copy;
 pub use report::{Frame, Place, Report, SystemCall, TaskLabel, set_report_hook, take_report_hook};
 
 use super::runtime::{Leftover, Shared};
-use crate::stack::{big, locked};
 use crate::stack::layout::GUARD_PREEMPT;
+use crate::stack::{big, locked};
 use crate::task::g::{G, Ident};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};

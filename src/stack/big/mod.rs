@@ -38,14 +38,14 @@ use super::error::StackError;
 use super::layout::PAGE;
 use arena::Class;
 
-pub use arena::{GuardHit, guard_at};
 pub(crate) use arena::is_big;
+pub use arena::{GuardHit, guard_at};
 pub use cache::BigCache;
 #[doc(hidden)]
 pub use guard::use_mprotect;
-pub(crate) use promise::{promise, unpromise};
 pub use pool::{KEEP_BYTES, KEEP_WARM, Stats, stats};
 pub(crate) use pool::{decay, expect_decay};
+pub(crate) use promise::{promise, unpromise};
 
 /// Usable bytes of a stack when nobody says otherwise: a slot of 256 KB less its guard page. Ten times what the hungriest
 /// calls of libc and std were measured to take (`getaddrinfo` 16 KB, a backtrace with names 24 KB), and a million take

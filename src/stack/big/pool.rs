@@ -76,9 +76,18 @@ struct Pool {
     slots: usize,
 }
 
-static POOLS: [Mutex<Pool>; CLASSES] =
-    [const { Mutex::new(Pool { hot: Vec::new(), idle: 0, warm: Vec::new(), cold: Vec::new(), fenced: VecDeque::new(), uncut: Vec::new(), chunk: 0, slots: 0 }) };
-        CLASSES];
+static POOLS: [Mutex<Pool>; CLASSES] = [const {
+    Mutex::new(Pool {
+        hot: Vec::new(),
+        idle: 0,
+        warm: Vec::new(),
+        cold: Vec::new(),
+        fenced: VecDeque::new(),
+        uncut: Vec::new(),
+        chunk: 0,
+        slots: 0,
+    })
+}; CLASSES];
 
 fn lock(class: Class) -> MutexGuard<'static, Pool> {
     POOLS[class.index()].lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,7 +120,7 @@ impl Pool {
             _ => StackError::OutOfMemory { size: class.slot() - PAGE, source },
         })?;
         uncut.start += class.slot();
-        if uncut.is_empty() {
+        if uncut.start == uncut.end {
             self.uncut.pop();
         }
         let hi = start + class.slot();
