@@ -169,7 +169,11 @@ fn left_over(grace: Duration, body: fn(u64)) {
 #[test]
 fn mapped_frames_that_wait_above_rust_ones_are_left_over() {
     // Soon: it parks again.
-    left_over(LONG, |counter| drop(sleep(counter, u64::MAX)));
+    left_over(LONG, |counter| {
+        sleep(counter, u64::MAX);
+    });
     // When the time is up.
-    left_over(Duration::from_millis(50), |counter| drop(bump(counter, u64::MAX)));
+    left_over(Duration::from_millis(50), |counter| {
+        bump(counter, u64::MAX);
+    });
 }
