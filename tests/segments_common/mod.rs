@@ -3,10 +3,11 @@
 
 use morestack::stack::{Segment, StackCache, debug};
 
-/// Resident bytes of this process.
+/// Resident bytes of this process, without the pages of files: those of the program come when its code first runs.
 pub fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    let pages = |field| statm.split(' ').nth(field).unwrap().parse::<usize>().unwrap();
+    (pages(1) - pages(2)) * 4096
 }
 
 /// Mappings of this process.

@@ -24,8 +24,8 @@ pub const KEEP_WARM: usize = 1024;
 /// soon after the free, and few enough mappings on kernels without guard marks.
 const QUARANTINE: usize = 64;
 
-/// How many stacks one [`decay`] returns to the kernel: 50 ms of its work or so.
-const DECAY_BATCH: usize = 64 * 1024;
+/// How many stacks one [`decay`] returns to the kernel: a few ms of its work, for which mapped tasks are not preempted.
+const DECAY_BATCH: usize = 4 * 1024;
 
 /// Whether somebody calls [`decay`], so that freed stacks need not be trimmed at once.
 static DECAYS: AtomicBool = AtomicBool::new(false);
