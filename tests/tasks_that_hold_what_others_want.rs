@@ -283,7 +283,6 @@ fn a_cell_that_is_being_initialised_stands_its_worker_still() {
 
 /// The holder is ready, and its worker waits in the kernel for it.
 #[test]
-#[ignore = "wants the monitor's report"]
 fn the_monitor_names_both() {
     for name in
         ["a_mutex_that_is_locked_stands_its_worker_still", "a_cell_that_is_being_initialised_stands_its_worker_still"]

@@ -13,7 +13,7 @@ use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 
 /// What a worker shows of what it does: written by the worker at each switch, read by the monitor.
@@ -24,6 +24,8 @@ pub(super) struct Pulse {
     runs: AtomicUsize,
     /// The `G` of the task that runs. Null when that is about to be freed.
     g: AtomicPtr<G>,
+    /// When the worker's earliest timer is due, as [`timers::now`](super::timers::now) counts; `u64::MAX` for never.
+    pub(super) due: AtomicU64,
 }
 
 /// What runs on a worker.
@@ -52,7 +54,12 @@ unsafe impl Send for Running {}
 
 impl Pulse {
     fn new() -> Pulse {
-        Pulse { ticks: AtomicUsize::new(0), runs: AtomicUsize::new(0), g: AtomicPtr::new(ptr::null_mut()) }
+        Pulse {
+            ticks: AtomicUsize::new(0),
+            runs: AtomicUsize::new(0),
+            g: AtomicPtr::new(ptr::null_mut()),
+            due: AtomicU64::new(u64::MAX),
+        }
     }
 
     /// This task runs next.

@@ -75,14 +75,14 @@ impl Timer<'_> {
     /// One for the current task.
     pub(super) fn new<'a>(g: *mut G, deadline: Instant) -> Timer<'a> {
         let worker = Worker::running();
-        Timer { worker, key: worker.timers().insert(timers::from_instant(deadline), Header::of(g)) }
+        Timer { worker, key: worker.add_timer(timers::from_instant(deadline), Header::of(g)) }
     }
 }
 
 impl Drop for Timer<'_> {
     fn drop(&mut self) {
         // The same thread as before: Rust frames do not change it.
-        self.worker.timers().remove(self.key);
+        self.worker.remove_timer(self.key);
     }
 }
 

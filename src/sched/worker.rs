@@ -19,7 +19,7 @@ use super::monitor;
 use super::panicking;
 use super::ring::Ring;
 use super::runtime::{Seat, Stealable, end_unstarted};
-use super::timers::{self, Timers};
+use super::timers::{self, Key, Timers};
 use crate::arch;
 use crate::stack::big::BigStack;
 use crate::stack::grow::{self, GrowError, Innermost};
@@ -174,6 +174,27 @@ impl Worker {
     pub(super) fn timers(&self) -> &mut Timers<*mut Header> {
         // SAFETY: as in `live`.
         unsafe { &mut *self.timers.get() }
+    }
+
+    /// Adds a timer that wakes the task, and shows when the worker has to look again.
+    #[inline]
+    pub(super) fn add_timer(&self, deadline: u64, task: *mut Header) -> Key {
+        let key = self.timers().insert(deadline, task);
+        self.show_due();
+        key
+    }
+
+    /// Takes a timer away, if it is still there.
+    #[inline]
+    pub(super) fn remove_timer(&self, key: Key) {
+        self.timers().remove(key);
+        self.show_due();
+    }
+
+    /// For the monitor: a worker that is blocked when a timer is due has tasks behind it.
+    #[inline]
+    fn show_due(&self) {
+        self.mail.pulse.due.store(self.timers().next().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// The poller, which is made now if it is not there.
@@ -500,6 +521,8 @@ impl Worker {
         if first > now {
             return;
         }
+        // What becomes ready now is no timer's business any more.
+        self.mail.pulse.due.store(u64::MAX, Ordering::Relaxed);
         // Sleepers were left long ago, and each of them is a few cache misses: all of a batch are fetched at once.
         loop {
             let mut batch = [ptr::null_mut::<Header>(); TIMERS];
@@ -521,7 +544,7 @@ impl Worker {
                 }
             }
             if count < TIMERS {
-                return;
+                return self.show_due();
             }
         }
     }

@@ -62,7 +62,7 @@ impl fmt::Display for Report {
             Report::Stuck { worker, task, place, time } => write!(
                 f,
                 "worker {worker} is stuck in {task}, which has been running for {} ms{place}; other tasks of this worker wait: \
-                 let it call yield_now now and then, or run this in thread::blocking",
+                 let it call yield_now now and then, or wrap the call in morestack::blocking",
                 time.as_millis()
             ),
             Report::Blocked { worker, task, place, system_call, time } => {
@@ -73,7 +73,7 @@ impl fmt::Display for Report {
                 write!(
                     f,
                     "{place}; other tasks of this worker are ready: use this crate's thread, net and time instead of std's, or \
-                     run this in thread::blocking"
+                     wrap the call in morestack::blocking"
                 )
             }
             Report::Leftover(leftover) => write!(

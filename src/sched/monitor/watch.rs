@@ -3,7 +3,9 @@
 use super::report::{Place, Report, SystemCall};
 use super::{peek, sample};
 use crate::sched::mailbox::{Mailbox, Running};
+use crate::sched::timers;
 use crate::sched::worker::Worker;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// A worker that is this long in one task is reported.
@@ -86,7 +88,10 @@ impl Watch {
             b'S' | b'D' => {
                 let system_call = peek::system_call(mailbox.tid);
                 let ready = Worker::ready_from_outside(mailbox.worker_address())?;
-                if mailbox.pulse.running() != Some(running) || (ready == 0 && mailbox.is_empty() && !stealable()) {
+                // A sleeper whose time has come is ready, but for the worker's look.
+                let due = mailbox.pulse.due.load(Ordering::Relaxed) <= timers::now();
+                let nothing_waits = ready == 0 && mailbox.is_empty() && !due && !stealable();
+                if mailbox.pulse.running() != Some(running) || nothing_waits {
                     return None;
                 }
                 let task = peek::task(running, mailbox)?;
