@@ -245,8 +245,8 @@ mod models {
         join(workers);
     }
 
-    /// Two workers; pinned work for the first, which takes for ever, and stealable work, which may be left to the second then.
-    /// Who runs that shuts both down.
+    /// Two workers; pinned work for the first, which takes for ever, and stealable work, which may be left to the second
+    /// then. Who runs that shuts both down.
     fn mixed() {
         let runtime = Arc::new(Runtime::new(2));
         let workers = start(&runtime, |runtime, me| {
@@ -366,8 +366,8 @@ mod threads {
         }
     }
 
-    /// Work comes in bursts of all sizes, the next when the last is done, so that workers fall asleep again and again. Each piece
-    /// of stealable work makes a pinned one for the worker after the one that runs it.
+    /// Work comes in bursts of all sizes, the next when the last is done, so that workers fall asleep again and again. Each
+    /// piece of stealable work makes a pinned one for the worker after the one that runs it.
     #[test]
     fn wake_each_other() {
         const WORKERS: usize = 3;

@@ -84,9 +84,9 @@ mod models {
     use crate::sync::{Model, all_pass};
     use loom::thread;
 
-    /// Two events and the task that waits for both. It must have seen both in the end: no wake is lost, and if it did not park
-    /// in between, both notifiers' writes were visible. loom sees it if two run it at once, or if one does not see where the
-    /// last left it.
+    /// Two events and the task that waits for both. It must have seen both in the end: no wake is lost, and if it did not
+    /// park in between, both notifiers' writes were visible. loom sees it if two run it at once, or if one does not see where
+    /// the last left it.
     fn two_notifiers() {
         let task = Task::new(2);
         let notifiers = [task.clone(), task.clone()].map(|task| thread::spawn(move || task.happen()));

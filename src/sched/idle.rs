@@ -1,7 +1,7 @@
 //! How workers fall asleep without missing work, and how few of them are woken for it.
 //!
-//! Work is *pinned* (in the inbox of a worker, who alone may run it) or *stealable* (in the injector or a worker's deque). The
-//! promise: **work is never left while all who could run it sleep**. Nothing here knows the queues; the promise holds if
+//! Work is *pinned* (in the inbox of a worker, who alone may run it) or *stealable* (in the injector or a worker's deque).
+//! The promise: **work is never left while all who could run it sleep**. Nothing here knows the queues; the promise holds if
 //! workers and notifiers keep to this order:
 //!
 //! ```text
@@ -18,10 +18,10 @@
 //!         from the top
 //! ```
 //!
-//! A worker that has found work anywhere, in its own queues too, calls `end_search` before it runs it, because notifiers may take
-//! it for a searcher: it has searched, was woken to search, or has cancelled. That is a load if none of this is so. A worker
-//! that leaves for good calls it too. So does one that a task keeps from running anything else, each time it wakes: it sleeps as
-//! the others do, looks at its pinned work alone, and passes on what it was summoned for.
+//! A worker that has found work anywhere, in its own queues too, calls `end_search` before it runs it, because notifiers may
+//! take it for a searcher: it has searched, was woken to search, or has cancelled. That is a load if none of this is so. A
+//! worker that leaves for good calls it too. So does one that a task keeps from running anything else, each time it wakes: it
+//! sleeps as the others do, looks at its pinned work alone, and passes on what it was summoned for.
 //!
 //! # Which fences pair
 //! Each side writes, then reads what the other writes. A store may be delayed past a later load of another place, on x86 too,
@@ -38,12 +38,12 @@
 //! - N with S or E: a notifier that wakes nobody because somebody searches has read the count before the last searcher took
 //!   itself off, so that one sees the work: as a sleeper, or when it looks again.
 //!
-//! A searcher that takes several pieces of work along, and puts all but one into its own deque, does so before its `end_search`.
-//! If others search then, it is told nothing and wakes nobody. So to end a search is a release: who ends the last one has read the
-//! count from all the others, and the fence that follows lets it see where they have put what.
+//! A searcher that takes several pieces of work along, and puts all but one into its own deque, does so before its
+//! `end_search`. If others search then, it is told nothing and wakes nobody. So to end a search is a release: who ends the
+//! last one has read the count from all the others, and the fence that follows lets it see where they have put what.
 //!
-//! Nothing else here orders anything, but for one pair that `claim_any` explains. In particular what was pushed becomes visible
-//! by the queue it was pushed to.
+//! Nothing else here orders anything, but for one pair that `claim_any` explains. In particular what was pushed becomes
+//! visible by the queue it was pushed to.
 //!
 //! # How few are woken
 //! While a worker searches, `claim_any` wakes nobody. A worker that it wakes counts as a searcher from before it is woken, so
@@ -125,8 +125,8 @@ impl Idle {
 
     /// The worker has found work, of whatever kind. Nothing happens if it did not search.
     ///
-    /// `true`: nobody searches any more, and notifiers may have relied on this worker. It must look again at all stealable work,
-    /// and if there is any, `claim_any`.
+    /// `true`: nobody searches any more, and notifiers may have relied on this worker. It must look again at all stealable
+    /// work, and if there is any, `claim_any`.
     #[inline]
     pub(crate) fn end_search(&self, me: &Sleeper) -> bool {
         me.0.load(Relaxed) == SEARCHING && self.stop_searching(me)
@@ -144,8 +144,8 @@ impl Idle {
         last
     }
 
-    /// The worker is about to sleep; if it searched, it does so no more. Now it must look at all its sources of work once more,
-    /// and then either `cancel`, or block in its poller and call `woken`.
+    /// The worker is about to sleep; if it searched, it does so no more. Now it must look at all its sources of work once
+    /// more, and then either `cancel`, or block in its poller and call `woken`.
     pub(crate) fn prepare(&self, me: &Sleeper) {
         let searched = me.0.load(Relaxed) == SEARCHING;
         me.0.store(ASLEEP, Relaxed);
@@ -158,8 +158,8 @@ impl Idle {
     /// The worker has found something after `prepare`, and stays awake. If it was claimed meanwhile, its poller will be woken
     /// for nothing, now or later.
     ///
-    /// It counts as a searcher from now on. Notifiers of stealable work may have relied on its search before; if what it has found
-    /// is pinned, it has not looked for theirs. So it must come through `end_search`.
+    /// It counts as a searcher from now on. Notifiers of stealable work may have relied on its search before; if what it has
+    /// found is pinned, it has not looked for theirs. So it must come through `end_search`.
     pub(crate) fn cancel(&self, me: &Sleeper) {
         let summoned = me.0.swap(SEARCHING, Relaxed) == SUMMONED;
         // Who summoned it has counted it.
@@ -172,8 +172,6 @@ impl Idle {
             // Who summoned it has counted it.
             me.0.store(SEARCHING, Relaxed);
         }
-        // After the swap, here as in `cancel`: the count of sleepers may be too high for a moment, which costs a notifier a look,
-        // but never too low.
         self.0.fetch_sub(ONE_SLEEPS, Relaxed);
     }
 

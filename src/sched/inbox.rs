@@ -1,8 +1,8 @@
 //! The inbox of a worker: tasks that other threads have made ready.
 //!
-//! A stack of nodes that are linked through themselves, so a push allocates nothing and is one compare-exchange. The owner takes
-//! all at once and turns them round, so they come out in the order in which they went in. Nobody pops single nodes, and a push
-//! does not follow `head`; so a node that is taken and pushed again in the meantime does no harm (no ABA problem).
+//! A stack of nodes that are linked through themselves, so a push allocates nothing and is one compare-exchange. The owner
+//! takes all at once and turns them round, so they come out in the order in which they went in. Nobody pops single nodes, and
+//! a push does not follow `head`; so a node that is taken and pushed again in the meantime does no harm (no ABA problem).
 
 use super::sync::{Acquire, AtomicPtr, Relaxed, Release, const_fn};
 use std::ptr;
@@ -58,8 +58,8 @@ impl<T: Linked> Inbox<T> {
         }
     }
 
-    /// Whether nothing is there. Any thread may ask. After the fence of [`Idle::prepare`](super::idle::Idle::prepare) it misses
-    /// no push whose [`Idle::claim`](super::idle::Idle::claim) missed the sleeper.
+    /// Whether nothing is there. Any thread may ask. After the fence of [`Idle::prepare`](super::idle::Idle::prepare) it
+    /// misses no push whose [`Idle::claim`](super::idle::Idle::claim) missed the sleeper.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.head.load(Relaxed).is_null()

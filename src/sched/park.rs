@@ -38,8 +38,8 @@ impl ParkState {
 
     /// Parks the task, which has been saved and is about to be left. Only who runs the task may call this.
     ///
-    /// `true`: it is parked, and who notifies it next schedules it: at once maybe, and on another thread, so the caller must not
-    /// touch it any more. `false`: a notification had come before; it is used up, and the task goes on.
+    /// `true`: it is parked, and who notifies it next schedules it: at once maybe, and on another thread, so the caller must
+    /// not touch it any more. `false`: a notification had come before; it is used up, and the task goes on.
     #[inline]
     pub(crate) fn begin_park(&self) -> bool {
         let before = self.0.fetch_sub(1, AcqRel);
@@ -49,11 +49,13 @@ impl ParkState {
 
     /// Makes the park that the task is in return, or else its next one.
     ///
-    /// `true`: the task was parked and is so no more; it belongs to the caller, who must schedule it. Of all who notify a parked
-    /// task, one gets this. `false`: there is nothing to do. Costs one read-modify-write if the task is parked, otherwise two.
+    /// `true`: the task was parked and is so no more; it belongs to the caller, who must schedule it. Of all who notify a
+    /// parked task, one gets this. `false`: there is nothing to do. Costs one read-modify-write if the task is parked,
+    /// otherwise two.
     #[inline]
     pub(crate) fn notify(&self) -> bool {
-        // Most who wake a task wake one that waits. Asking first would fetch the cache line twice, once to read and once to write.
+        // Most who wake a task wake one that waits. Asking first would fetch the cache line twice, once to read and once to
+        // write.
         let mut seen = PARKED;
         loop {
             let next = if seen == PARKED { EMPTY } else { NOTIFIED };
@@ -64,8 +66,8 @@ impl ParkState {
         }
     }
 
-    /// Whether the task is parked. If so, what it wrote before is visible; but unless the caller keeps notifiers away, the answer
-    /// may be out of date.
+    /// Whether the task is parked. If so, what it wrote before is visible; but unless the caller keeps notifiers away, the
+    /// answer may be out of date.
     #[inline]
     pub(crate) fn is_parked(&self) -> bool {
         self.0.load(Acquire) == PARKED

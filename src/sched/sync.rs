@@ -1,4 +1,4 @@
-//! Where the three lock-free protocols ([`park`](super::park), [`inbox`](super::inbox), [`idle`](super::idle)) take their
+//! Where the three lock-free protocols ([`park`](mod@super::park), [`inbox`](super::inbox), [`idle`](super::idle)) take their
 //! atomics from: std's.
 //!
 //! The models in `tests/loom_*.rs` compile the same three files, with loom's atomics in the place of this one.

@@ -1,8 +1,9 @@
 //! loom's atomics in the place of `src/sched/sync.rs`, and orderings that are wrong on purpose.
 //!
 //! A model that passes shows little unless it also fails when the code is wrong. So the shipped file is checked as it is, and
-//! then again and again, each time with one of its orderings weakened: what acquires does not, what releases does not, a fence
-//! is not there. Some model has to fail each time. Nobody lists the orderings: the first pass notes from which line each comes.
+//! then again and again, each time with one of its orderings weakened: what acquires does not, what releases does not, a
+//! fence is not there. Some model has to fail each time. Nobody lists the orderings: the first pass notes from which line
+//! each comes.
 
 #![allow(dead_code, unused_imports, reason = "each model uses some of it")]
 
@@ -87,12 +88,13 @@ fn weaken(ordering: Ordering) -> Ordering {
     }
 }
 
-// loom runs an operation both before and after another thread's only where it takes the two for dependent. But of the operations
-// on an atomic it remembers the last alone, and a load of the thread's own hides what others did before: a thread that loads and
-// then exchanges never comes before another's load (loom's issues 166 and 392). So each operation takes a turn first, on an atomic
-// of its own for each, which is never loaded: of read-modify-writes loom tries every order. Fences, which are no operations to
-// loom, take turns on a common one. A relaxed turn orders nothing; only together with fences it could, and what it could add
-// then loom has between any two SeqCst fences anyway.
+// loom runs an operation both before and after another thread's only where it takes the two for dependent. But of the
+// operations on an atomic it remembers the last alone, and a load of the thread's own hides what others did before: a thread
+// that loads and then exchanges never comes before another's load (loom's issues 166 and 392). So each load takes a turn first:
+// a read-modify-write, of which loom tries every order, on an atomic beside the one it loads. In the order in which its load
+// comes before the other's, the thread's exchange is then tried before that too. Fences, which are no operations to loom, take
+// turns on a common atomic. A relaxed turn orders nothing; only together with fences it could, and what it could add then loom
+// has between any two SeqCst fences anyway.
 
 struct Turns(checked::AtomicUsize);
 
@@ -181,8 +183,8 @@ counting!(AtomicU8, u8);
 counting!(AtomicU64, u64);
 counting!(AtomicUsize, usize);
 
-/// A model, its name, and how often loom may take the processor away from a thread that could go on; `None`: as often as there
-/// are places for it, so that everything is tried.
+/// A model, its name, and how often loom may take the processor away from a thread that could go on; `None`: as often as
+/// there are places for it, so that everything is tried.
 pub type Model = (&'static str, fn(), Option<usize>);
 
 /// Has loom run the model in all its interleavings, and with all that its loads may return in each. How often that was.
