@@ -277,6 +277,22 @@ mod models {
         assert!(!missed || !runtime.idle.claim(sleeper));
     }
 
+    /// Who claims a worker sees its poller, which it has made before it sleeps.
+    fn first_sleep() {
+        let all = Arc::new((Idle::new(), Sleeper::new(), AtomicBool::new(false)));
+        let worker = {
+            let all = all.clone();
+            thread::spawn(move || {
+                let (idle, sleeper, has_poller) = &*all;
+                has_poller.store(true, Relaxed);
+                idle.prepare(sleeper);
+            })
+        };
+        let (idle, sleeper, has_poller) = &*all;
+        assert!(!idle.claim(sleeper) || has_poller.load(Relaxed));
+        worker.join().unwrap();
+    }
+
     struct Node(AtomicPtr<Node>);
 
     // SAFETY: each node has a link of its own, and nobody else uses it.
@@ -325,7 +341,8 @@ mod models {
     /// The bounds keep the models in seconds; the bugs seeded here, and those made on the way, are found with 2 or 3.
     #[test]
     fn idle() {
-        let models: [Model; 7] = [
+        let models: [Model; 8] = [
+            ("first sleep", first_sleep, None),
             ("pinned", pinned, Some(3)),
             ("summoned too late", summoned_too_late, Some(3)),
             ("stealable", stealable, Some(2)),

@@ -42,6 +42,8 @@
 //! `end_search`. If others search then, it is told nothing and wakes nobody. So to end a search is a release: who ends the
 //! last one has read the count from all the others, and the fence that follows lets it see where they have put what.
 //!
+//! Who claims a sleeper sees what it wrote before `prepare`: its poller, which it may have made just then.
+//!
 //! Nothing else here orders anything, but for one pair that `claim_any` explains. In particular what was pushed becomes
 //! visible by the queue it was pushed to.
 //!
@@ -86,7 +88,7 @@ impl Sleeper {
 
     #[inline]
     fn claim(&self, how: u8) -> bool {
-        self.is_asleep() && self.0.compare_exchange(ASLEEP, how, Relaxed, Relaxed).is_ok()
+        self.is_asleep() && self.0.compare_exchange(ASLEEP, how, Acquire, Relaxed).is_ok()
     }
 }
 
@@ -148,7 +150,8 @@ impl Idle {
     /// more, and then either `cancel`, or block in its poller and call `woken`.
     pub(crate) fn prepare(&self, me: &Sleeper) {
         let searched = me.0.load(Relaxed) == SEARCHING;
-        me.0.store(ASLEEP, Relaxed);
+        // Release, for who claims the worker.
+        me.0.store(ASLEEP, Release);
         // In one step, so that a searcher who gives up is on one side or the other at any time. Release: see claim_any.
         self.0.fetch_add(if searched { ONE_SLEEPS - ONE_SEARCHES } else { ONE_SLEEPS }, Release);
         // Pairs with N: it sees this worker asleep, and maybe nobody searching; or this worker sees its work.
