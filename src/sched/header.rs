@@ -109,6 +109,7 @@ pub(super) struct WithBody<B> {
 /// Numbers of tasks that a thread takes at a time: so that threads that spawn do not meet at the counter each time.
 const IDS: u64 = 256;
 
+#[inline]
 fn next_id() -> u64 {
     /// 0 is nobody.
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -126,6 +127,7 @@ fn next_id() -> u64 {
 
 impl Header {
     /// With the references of the scheduler and of one handle.
+    #[inline]
     pub(super) fn new(kind: &'static Kind, name: Option<Box<str>>, custom: Option<Box<Custom>>) -> Header {
         Header {
             ident: Ident { id: next_id(), name: name.map(Box::new) },
@@ -284,15 +286,17 @@ impl Header {
 }
 
 /// Makes a task of a header and a body, with references for the scheduler and for one handle. `None`: there is no memory.
-pub(super) fn allocate<B>(header: Header, body: B) -> Result<*mut Header, (Header, B)> {
+/// Inlined, so that both are made in place.
+#[inline]
+pub(super) fn allocate<B>(header: Header, body: B) -> Option<*mut Header> {
     // SAFETY: a header has a size; what is written is of the layout.
     unsafe {
         let place = blocks::alloc(Layout::new::<WithBody<B>>()).cast::<WithBody<B>>();
         if place.is_null() {
-            return Err((header, body));
+            return None;
         }
         place.write(WithBody { header, body: UnsafeCell::new(body) });
-        Ok(place.cast())
+        Some(place.cast())
     }
 }
 

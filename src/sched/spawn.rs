@@ -25,9 +25,13 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// What only few tasks have.
+    #[inline]
     fn custom(&self, big: Option<BigStack>) -> Option<Box<Custom>> {
+        if big.is_none() && self.max_stack.is_none() {
+            return None;
+        }
         let max_stack = self.max_stack.unwrap_or(MAX_STACK).max(STACK_MIN);
-        (big.is_some() || self.max_stack.is_some()).then(|| Box::new(Custom { big, max_stack }))
+        Some(Box::new(Custom { big, max_stack }))
     }
 }
 
@@ -37,6 +41,7 @@ fn refused(size: usize) -> StackError {
 
 /// A task for a closure, with references for the scheduler and the handle. It gets its stack when it starts; that there will
 /// be one is made sure of here.
+#[inline]
 fn closure<F, T>(mut settings: Settings, f: F, eager: bool) -> Result<*mut Header, StackError>
 where
     F: FnOnce() -> T,
@@ -54,14 +59,14 @@ where
     let header = Header::new(const { &closure_kind::<F, T>() }, settings.name.take(), custom);
     header.promised.set(promised);
     match header::allocate(header, Stage::<F, T>::Fresh(f)) {
-        Ok(task) => {
+        Some(task) => {
             if let Some(big) = big {
                 // SAFETY: the task is ours, and fresh.
                 unsafe { header::settle(task, big) };
             }
             Ok(task)
         }
-        Err(_) => {
+        None => {
             if promised {
                 big::unpromise();
             }
@@ -85,7 +90,7 @@ where
     let custom = settings.custom(None);
     let header = Header::new(const { &mapped_kind::<A, R>() }, settings.name.take(), custom);
     let max_stack = header.max_stack();
-    let made = header::allocate(header, Mapped::<A, R>::new()).ok();
+    let made = header::allocate(header, Mapped::<A, R>::new());
     let made = made.and_then(|task| match slab::alloc(max_stack, task.cast_const().cast()) {
         Some(g) => Some((task, g)),
         None => {
@@ -132,6 +137,7 @@ pub(crate) enum Target<'a> {
 
 impl Target<'_> {
     /// Queues the task, which owns the scheduler's reference.
+    #[inline]
     fn push(self, task: *mut Header) {
         match self {
             Target::Here(seat) => seat.push(Stealable(task)),
@@ -156,6 +162,7 @@ impl Target<'_> {
 ///
 /// # Safety
 /// What the closure and its result borrow lives until the task has ended.
+#[inline]
 pub(crate) unsafe fn spawn_unchecked<'a, F, T>(
     target: Target<'_>,
     settings: Settings,

@@ -49,6 +49,7 @@ pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use crate::sched::yield_now;
 
 use crate::sched::runtime::Seat;
+use crate::sched::spawn::{self, Settings, Target};
 use std::io;
 use std::num::NonZero;
 
@@ -78,7 +79,15 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    Builder::new().spawn(f).unwrap_or_else(|error| panic!("failed to spawn thread: {error}"))
+    let Some(seat) = Seat::here() else {
+        return Builder::new().spawn(f).unwrap_or_else(|error| panic!("failed to spawn thread: {error}"));
+    };
+    // In a task: what Builder does, without its settings.
+    // SAFETY: nothing is borrowed.
+    match unsafe { spawn::spawn_unchecked(Target::Here(seat), Settings::default(), f) } {
+        Ok(join) => JoinHandle::new(join),
+        Err(error) => panic!("failed to spawn thread: {error}"),
+    }
 }
 
 /// How many tasks spawned from here can run at the same time: in a task the number of workers of its runtime, and elsewhere
