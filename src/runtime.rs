@@ -224,7 +224,8 @@ impl Runtime {
     /// Ends the runtime: tasks that have not started are dropped, and joining them gives an error; those that have started
     /// are unwound where they park, on their own workers, so that their destructors run; joining them gives
     /// [`Cancelled`](crate::sched::Cancelled). Returns the tasks that could not be ended, because they are parked below code
-    /// that cannot be unwound, or caught it and parked again, or have not ended `grace` later.
+    /// that cannot be unwound, or caught it and parked again, or have not ended `grace` later. If such a task lends to other
+    /// threads what it borrows, its OS thread stays for good, asleep, because it may be a thread-local.
     ///
     /// It waits for tasks that run: one that neither ends nor parks nor yields keeps it waiting. Called in one of the
     /// runtime's own tasks it does not wait, and returns nothing: what is left over is reported when the last worker ends.
@@ -235,11 +236,9 @@ impl Runtime {
     fn end(&mut self, grace: Duration) -> Vec<Leftover> {
         self.shared.close(grace);
         let own = Seat::here().is_some_and(|seat| Arc::ptr_eq(&seat.shared, &self.shared));
-        if !own && spawn::in_task_of_a_runtime() {
-            self.shared.wait_for_end(self.threads.len());
-        }
-        for thread in self.threads.drain(..) {
-            if !own {
+        let staying = if own { Vec::new() } else { self.shared.wait_for_end(self.threads.len()) };
+        for (index, thread) in self.threads.drain(..).enumerate() {
+            if !own && !staying.contains(&index) {
                 thread.join().expect("a worker's loop runs no code that panics");
             }
         }

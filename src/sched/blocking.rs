@@ -5,6 +5,7 @@
 //! in a queue. A thread that has been idle for [`KEEP_ALIVE`] ends.
 
 use super::interrupt::Uncancellable;
+use super::lend::Lends;
 use super::waker::Waker;
 use super::worker::Worker;
 use super::{current_task, wait};
@@ -163,6 +164,7 @@ impl Pool {
         T: Send,
     {
         // A thread borrows the call.
+        let _lends = Lends::new();
         let _not_now = Uncancellable::new();
         let call = Call::new(f);
         if let Err(job) = self.submit(call.job()) {

@@ -16,6 +16,7 @@ mod idle;
 mod inbox;
 pub(crate) mod interrupt;
 pub(crate) mod io;
+pub(crate) mod lend;
 pub(crate) mod locals;
 pub(crate) mod mailbox;
 pub(crate) mod monitor;

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A task that any worker may run: fresh, or with mapped frames only. Its owner is the queue that it is in.
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     closing: AtomicBool,
     /// When the workers give up on tasks that do not end, and which they were.
     closing_state: Mutex<Closing>,
+    /// Told when a worker ends.
+    one_ended: Condvar,
 }
 
 /// How a shutdown goes.
@@ -38,6 +40,8 @@ struct Closing {
     leftovers: Vec<Leftover>,
     /// Workers that have ended, and the task that waits for the last.
     ended: usize,
+    /// Those of them whose threads stay.
+    staying: Vec<usize>,
     awaited_by: Option<Waker>,
 }
 
@@ -61,6 +65,7 @@ impl Shared {
             idle: Arc::new(Idle::new()),
             closing: AtomicBool::new(false),
             closing_state: Mutex::default(),
+            one_ended: Condvar::new(),
         }
     }
 
@@ -153,25 +158,31 @@ impl Shared {
         self.locked().deadline
     }
 
-    /// A worker has ended, but for the rest of its thread.
-    pub(super) fn worker_ends(&self) {
+    /// A worker has ended, but for the rest of its thread, or for its thread, which stays.
+    pub(super) fn worker_ends(&self, index: usize, stays: bool) {
         let mut state = self.locked();
         state.ended += 1;
+        state.staying.extend(stays.then_some(index));
         let awaited_by = state.awaited_by.take();
         drop(state);
+        self.one_ended.notify_all();
         if let Some(waker) = awaited_by {
             waker.wake();
         }
     }
 
-    /// Waits until so many workers have ended: in a task without keeping the thread, on which others may have to go on first.
-    /// Nothing interrupts it.
-    pub(crate) fn wait_for_end(&self, workers: usize) {
+    /// Waits until so many workers have ended: in a task of a runtime without keeping the thread, on which others may have to
+    /// go on first. Nothing interrupts it. Returns those whose threads stay.
+    pub(crate) fn wait_for_end(&self, workers: usize) -> Vec<usize> {
+        if !super::spawn::in_task_of_a_runtime() {
+            let state = self.one_ended.wait_while(self.locked(), |state| state.ended < workers);
+            return std::mem::take(&mut state.unwrap_or_else(PoisonError::into_inner).staying);
+        }
         let _not_now = Uncancellable::new();
         loop {
             let mut state = self.locked();
             if state.ended >= workers {
-                return;
+                return std::mem::take(&mut state.staying);
             }
             state.awaited_by = Some(Waker::current());
             drop(state);
@@ -266,6 +277,11 @@ impl Seat {
     /// The place with this number.
     pub(crate) fn new(shared: Arc<Shared>, index: usize, fresh: crossbeam_deque::Worker<Stealable>) -> Seat {
         Seat { shared, index, fresh, victim: Cell::new(index), knows: Cell::new(false) }
+    }
+
+    /// Its number.
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 
     /// The calling thread's.

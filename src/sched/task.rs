@@ -1,6 +1,7 @@
 //! What a task does beside running: its kinds of body, and the handles that name it.
 
 use super::header::{self, Header, Kind, body};
+use super::lend::Lends;
 use super::runtime::NOT_STARTED;
 use super::wait::{self, Uncancellable};
 use super::waker::Waker;
@@ -238,6 +239,7 @@ impl<T> Join<T> {
 
     /// As [`wait`](Self::wait), but nothing interrupts it: the task borrows from the caller.
     pub(crate) fn wait_uncancellable(&self) {
+        let _lends = Lends::new();
         let _not_now = Uncancellable::new();
         self.wait();
     }

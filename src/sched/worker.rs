@@ -92,6 +92,10 @@ pub(crate) struct Worker {
     dead: UnsafeCell<Vec<Dead>>,
     /// How many callers of `run_until` wait for the end of a task, and have to look whenever one ends.
     awaited: Cell<u32>,
+    /// How many callers of `run_until` there are, one inside the other.
+    runs: Cell<u32>,
+    /// How many borrows its tasks lend to other threads: see [`lend`](super::lend).
+    pub(super) lent: Cell<u32>,
     timers: UnsafeCell<Timers<*mut Header>>,
     /// Made when it is first needed.
     poller: UnsafeCell<Option<Poller>>,
@@ -124,6 +128,8 @@ impl Worker {
             live: UnsafeCell::default(),
             dead: UnsafeCell::default(),
             awaited: Cell::new(0),
+            runs: Cell::new(0),
+            lent: Cell::new(0),
             timers: UnsafeCell::new(Timers::new()),
             poller: UnsafeCell::new(None),
             wake_at: Cell::new(u64::MAX),
@@ -583,25 +589,28 @@ impl Worker {
     }
 
     /// Runs tasks until none is ready and no time and no event is waited for, or until `done` says so, which is asked
-    /// whenever the loop has its turn, and when a task has ended.
+    /// whenever the loop has its turn, and when a task has ended. Not before no task lends anything, unless it was called by
+    /// one of its own tasks: whoever comes back from the outermost call may give the tasks up, and end the thread.
     pub(super) fn run_until(self: &Rc<Self>, done: Option<&dyn Fn() -> bool>) {
         // If a task ends the process, thread-locals are destroyed above this frame, which then never returns: they may own
         // the worker, but the tasks still need it.
         let _kept = self.clone();
         crate::signal::refuse_in_handler("runs tasks");
         let _awaited = done.map(|_| Awaited::new(self));
+        let _run = Run::new(self);
+        let must_go_on = || self.runs.get() == 1 && self.lent.get() > 0;
         // Below a task of a runtime: that one's worker polls nothing meanwhile.
         let _poller = self.seat.is_none().then(super::io::NoPoller::new);
         // In a destructor while the caller panics, which is no affair of the tasks.
         let _away = panicking::Away::new();
-        while !done.is_some_and(|done| done()) {
+        while !done.is_some_and(|done| done()) || must_go_on() {
             self.look_around();
             // SAFETY: this is the system stack of what runs below.
             let g = unsafe { self.after_preemption(self.pop()) };
             if !g.is_null() {
                 // SAFETY: it was ready.
                 unsafe { self.run(g) };
-            } else if self.timers().next().is_some() || self.has_sources() {
+            } else if self.timers().next().is_some() || self.has_sources() || must_go_on() {
                 self.sleep();
             } else {
                 return;
@@ -628,8 +637,16 @@ impl Worker {
             Seat::set(ptr::null());
         }
         super::io::set_current_poller(None);
+        let (index, stays) = (seat.index(), worker.lent.get() > 0);
         drop(worker);
-        shared.worker_ends();
+        shared.worker_ends(index, stays);
+        drop(shared);
+        if stays {
+            // A task that was left over lends what may be a thread-local.
+            loop {
+                std::thread::park();
+            }
+        }
     }
 
     /// Runs tasks until the runtime is shut down.
@@ -882,6 +899,22 @@ impl<'a> Awaited<'a> {
 impl Drop for Awaited<'_> {
     fn drop(&mut self) {
         self.0.awaited.set(self.0.awaited.get() - 1);
+    }
+}
+
+/// A call of `run_until`.
+struct Run<'a>(&'a Worker);
+
+impl<'a> Run<'a> {
+    fn new(worker: &'a Worker) -> Run<'a> {
+        worker.runs.set(worker.runs.get() + 1);
+        Run(worker)
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.0.runs.set(self.0.runs.get() - 1);
     }
 }
 

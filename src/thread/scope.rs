@@ -6,6 +6,7 @@
 
 use super::builder::Builder;
 use super::handle::{Named, Thread};
+use crate::sched::lend::Lends;
 use crate::sched::wait::{self, Cancelled, Uncancellable};
 use crate::sched::waker::Waker;
 use std::any::Any;
@@ -168,6 +169,7 @@ pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
+    let _lends = Lends::new();
     let data = Data {
         running: AtomicUsize::new(0),
         panicked: AtomicBool::new(false),
