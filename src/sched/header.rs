@@ -106,6 +106,9 @@ pub(super) struct WithBody<B> {
     pub(super) body: UnsafeCell<B>,
 }
 
+/// References to a task, at most: as many again, of threads that are about to find that out, fit into the count.
+const MAX_REFS: u32 = u32::MAX / 2;
+
 /// Numbers of tasks that a thread takes at a time: so that threads that spawn do not meet at the counter each time.
 const IDS: u64 = 256;
 
@@ -162,7 +165,19 @@ impl Header {
     pub(super) unsafe fn retain(task: *mut Header) {
         // SAFETY: the caller's task is live. The order of Arc: whoever shares has a reference already.
         let before = unsafe { (*task).refs.fetch_add(1, Ordering::Relaxed) };
-        assert!(before < u32::MAX / 2, "too many handles of one task");
+        if before >= MAX_REFS {
+            // SAFETY: as above.
+            unsafe { Self::too_many(task) };
+        }
+    }
+
+    /// Takes the reference back that is one too many. It must not stay: who forgets handles and catches this panic often
+    /// enough would get the count around to 0.
+    #[cold]
+    unsafe fn too_many(task: *mut Header) -> ! {
+        // SAFETY: the caller's reference.
+        unsafe { (*task).refs.fetch_sub(1, Ordering::Relaxed) };
+        panic!("too many handles of one task");
     }
 
     /// Gives up a reference; the last one frees the task.
@@ -414,3 +429,21 @@ impl std::fmt::Display for Header {
 
 // Each byte here counts a million times in a program of a million tasks.
 const _: () = assert!(size_of::<Header>() <= 96 && size_of::<G>() <= 192);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sched::task::closure_kind;
+
+    #[test]
+    fn references_never_wrap() {
+        const KIND: Kind = closure_kind::<fn(), ()>();
+        let mut task = Header::new(&KIND, None, None);
+        task.refs = AtomicU32::new(MAX_REFS);
+        for _ in 0..3 {
+            // SAFETY: it is there.
+            panic::catch_unwind(AssertUnwindSafe(|| unsafe { Header::retain(&raw mut task) })).unwrap_err();
+            assert_eq!(task.refs.load(Ordering::Relaxed), MAX_REFS);
+        }
+    }
+}
