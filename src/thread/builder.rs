@@ -99,7 +99,8 @@ impl Builder {
     ///
     /// # Safety
     /// What the closure and its result borrow lives until the task has ended: until it has been joined, or longer than any
-    /// task can.
+    /// task can. A task that the shutdown of its runtime leaves over ([`Leftover`](crate::runtime::Leftover)) can be joined, but
+    /// it has not ended: what it has lent on, to a [`scope`](super::scope) or to [`blocking`](crate::blocking), may still be in use.
     pub unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send,
