@@ -7,15 +7,34 @@
 
 use morestack::net::{TcpListener, TcpStream};
 use morestack::thread;
+use std::convert::Infallible;
 use std::io::{self, Read, Write};
+use std::process::ExitCode;
 use std::time::Duration;
+
+const USAGE: &str = "usage: echo [ADDRESS]
+ADDRESS is where it listens: 127.0.0.1:7000 if not given, port 0 for any";
 
 const BUFFER: usize = 16 << 10;
 
 #[morestack::main]
-fn main() -> io::Result<()> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7000".into());
-    let listener = TcpListener::bind(&*address)?;
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let address = match &*arguments {
+        [] => "127.0.0.1:7000",
+        [address] if !address.starts_with('-') => address,
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let Err(error) = serve(address);
+    eprintln!("echo: cannot listen on {address}: {error}");
+    ExitCode::FAILURE
+}
+
+fn serve(address: &str) -> io::Result<Infallible> {
+    let listener = TcpListener::bind(address)?;
     println!("listening on {}", listener.local_addr()?);
     loop {
         match listener.accept() {

@@ -52,6 +52,12 @@ type Row = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [help] = &*arguments
+        && (help == "-h" || help == "--help")
+    {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let (row, workers) = match row(&arguments).and_then(|row| Ok((row, report::workers()?))) {
         Ok(given) => given,
         Err(mistake) => {
@@ -75,8 +81,13 @@ fn run(row: Row, workers: usize) -> Result<(), Box<dyn Error>> {
 /// The row that the arguments name, or what is wrong with them.
 fn row(arguments: &[String]) -> Result<Row, String> {
     let name = arguments.first().ok_or("which row?")?;
+    let most = match name.as_str() {
+        "echo" => 3,
+        "spawn" | "mem" | "timers" | "raw" => 2,
+        _ => 1,
+    };
     let second = || number(arguments.get(1), NonZeroUsize::new(100_000).expect("not zero"));
-    Ok(match name.as_str() {
+    let row: Row = match name.as_str() {
         "spawn" => sized(spawn::run, second()?),
         "yield" => plain(yields::run),
         "mem" => sized(memory::run, second()?),
@@ -88,12 +99,17 @@ fn row(arguments: &[String]) -> Result<Row, String> {
         "overflow" => plain(overflow::run),
         "raw" | "echo" => {
             let port = number(Some(arguments.get(1).ok_or("which port?")?), 0)?;
-            let buffer = number(arguments.get(2), 1024)?;
+            // Without room nothing is read, which looks like the end of the stream.
+            let buffer = number(arguments.get(2), NonZeroUsize::new(1024).expect("not zero"))?.get();
             let echo = name == "echo";
             Box::new(move || if echo { serve::echo(port, buffer) } else { serve::raw(port) })
         }
         other => return Err(format!("there is no row {other}")),
-    })
+    };
+    match arguments.get(most) {
+        None => Ok(row),
+        Some(more) => Err(format!("{name} has no use for {more}")),
+    }
 }
 
 fn plain(row: impl FnOnce() + Send + 'static) -> Row {

@@ -33,7 +33,7 @@ pub fn serve(mut stream: TcpStream, timeout: Duration) -> Result<(), Broken> {
         stream.set_read_timeout(Some(timeout)).map_err(Broken::SetUp)?;
         match stream.wait_readable() {
             Ok(()) => {}
-            Err(error) if timed_out(&error) => return Ok(()),
+            Err(error) if timed_out(&error) || reset(&error) => return Ok(()),
             Err(error) => return Err(Broken::Read(error)),
         }
         if exchange(&mut stream, &mut protocol, timeout)? == Next::Close {
@@ -52,8 +52,8 @@ fn exchange(stream: &mut TcpStream, protocol: &mut Protocol, timeout: Duration) 
         let next = match read_until(stream, &mut input, deadline) {
             Ok(0) => Next::Close,
             Ok(n) => protocol.receive(&input[..n], &mut output),
-            // Nothing has come after all, or empty lines only.
-            Err(error) if timed_out(&error) && protocol.is_idle() => Next::Close,
+            // Nothing has come after all, or empty lines only. Clients that are done often end by a reset: load generators do.
+            Err(error) if protocol.is_idle() && (timed_out(&error) || reset(&error)) => Next::Close,
             Err(error) if timed_out(&error) => protocol.time_out(&mut output),
             Err(error) => return Err(Broken::Read(error)),
         };
@@ -101,4 +101,8 @@ fn linger(mut stream: TcpStream) -> Result<(), Broken> {
 fn timed_out(error: &io::Error) -> bool {
     // Which of them depends on the system; std's sockets say WouldBlock here.
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+fn reset(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::ConnectionReset
 }

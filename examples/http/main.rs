@@ -17,15 +17,48 @@ mod routes;
 
 use morestack::net::TcpListener;
 use morestack::thread;
-use std::error::Error;
+use std::convert::Infallible;
+use std::io;
+use std::num::NonZeroU64;
+use std::process::ExitCode;
 use std::time::Duration;
 
+const USAGE: &str = "usage: http [ADDRESS [TIMEOUT_IN_MS]]
+ADDRESS is where it listens: 127.0.0.1:8080 if not given, port 0 for any; the timeout is 10000";
+
 #[morestack::main]
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into());
-    let timeout = Duration::from_millis(arguments.next().map_or(Ok(10_000), |ms| ms.parse())?);
-    let listener = TcpListener::bind(&*address)?;
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (address, timeout) = match options(&arguments) {
+        Ok(given) => given,
+        Err(mistake) => {
+            eprintln!("http: {mistake}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let Err(error) = serve(address, timeout);
+    eprintln!("http: cannot listen on {address}: {error}");
+    ExitCode::FAILURE
+}
+
+/// Where to listen, and for how long to wait for clients; or what is wrong with the arguments.
+fn options(arguments: &[String]) -> Result<(&str, Duration), String> {
+    let (address, timeout) = match arguments {
+        [] => ("127.0.0.1:8080", None),
+        [address] => (&**address, None),
+        [address, timeout] => (&**address, Some(timeout)),
+        _ => return Err("too many arguments".to_owned()),
+    };
+    if address.starts_with('-') {
+        return Err(format!("there is no option {address}"));
+    }
+    let timeout = timeout.map_or(Ok(10_000), |text| text.parse().map(NonZeroU64::get));
+    let timeout = timeout.map_err(|_| "the timeout is a number of milliseconds above zero".to_owned())?;
+    Ok((address, Duration::from_millis(timeout)))
+}
+
+fn serve(address: &str, timeout: Duration) -> io::Result<Infallible> {
+    let listener = TcpListener::bind(address)?;
     println!("listening on http://{}", listener.local_addr()?);
     loop {
         match listener.accept() {

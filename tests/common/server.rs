@@ -73,7 +73,7 @@ impl Drop for Server {
 }
 
 /// Cargo builds examples beside the tests, and says nowhere where.
-fn path_of(example: &str) -> PathBuf {
+pub fn path_of(example: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this program's path");
     let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
     let path = profile.join("examples").join(example);

@@ -1,0 +1,55 @@
+//! The examples say what is wrong with their arguments, and do not start.
+
+#[path = "common/server.rs"]
+mod server;
+
+use std::process::Command;
+
+/// What an example says that must fail.
+fn complaint(example: &str, arguments: &[&str]) -> String {
+    let output =
+        Command::new(server::path_of(example)).args(arguments).env("WORKERS", "1").output().expect("it starts");
+    let text = String::from_utf8(output.stderr).expect("text");
+    // Not by a panic (101) or a signal (none).
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{example} {arguments:?}: {}, {text}", output.status);
+    text
+}
+
+#[test]
+fn an_address_that_is_none_is_named() {
+    for example in ["echo", "http"] {
+        let text = complaint(example, &["nonsense"]);
+        assert_eq!(text, format!("{example}: cannot listen on nonsense: invalid socket address\n"));
+    }
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = listener.local_addr().expect("an address").to_string();
+    for example in ["echo", "http"] {
+        let text = complaint(example, &[&taken]);
+        assert!(text.starts_with(&format!("{example}: cannot listen on {taken}: Address already in use")), "{text}");
+    }
+}
+
+#[test]
+fn what_nobody_asked_for_is_answered_with_the_usage() {
+    let wrong: [(&str, &[&str]); 11] = [
+        ("echo", &["--nonsense"]),
+        ("echo", &["127.0.0.1:0", "more"]),
+        ("http", &["--nonsense"]),
+        ("http", &["127.0.0.1:0", "soon"]),
+        ("http", &["127.0.0.1:0", "0"]),
+        ("http", &["127.0.0.1:0", "1", "more"]),
+        ("bench", &[]),
+        ("bench", &["nonsense"]),
+        ("bench", &["spawn", "many"]),
+        ("bench", &["yield", "more"]),
+        ("bench", &["echo", "0", "0"]),
+    ];
+    for (example, arguments) in wrong {
+        let text = complaint(example, arguments);
+        assert!(text.contains(&format!("usage: {example} ")), "{example} {arguments:?}: {text}");
+    }
+}
