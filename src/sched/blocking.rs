@@ -36,6 +36,8 @@ static POOL: Pool = Pool::new(MAX_THREADS, KEEP_ALIVE);
 /// [`Scheduler`](crate::sched::Scheduler), which has no way to wait for other threads. If the system refuses the first
 /// helper thread, it runs in place too, and blocks the worker.
 ///
+/// The closure goes to another thread, so what it borrows is `Sync`; what is not, a `Receiver` of std's say, is moved into it.
+///
 /// The closure may borrow from the task. So nothing interrupts the wait, neither a [`timeout`](crate::time::timeout) nor the
 /// end of the runtime. Thread-locals in it are the helper's, and it belongs to no task: `current()` and task-locals know
 /// nothing there.

@@ -32,6 +32,8 @@
 //! - When its runtime is **shut down**, a task is unwound where it waits, with [`Cancelled`](crate::sched::Cancelled), and one
 //!   that has not started is dropped; joining gives an error. The default runtime is never shut down.
 //! - [`park`] does not return without a reason.
+//! - **Panic messages** name the OS thread, as in `thread 'worker-0' panicked`, because std writes them. Reports of this
+//!   crate name the task.
 
 mod builder;
 mod handle;
