@@ -83,6 +83,43 @@ fn by_a_task_that_outlives_its_runtime() {
     assert!(answered.recv().unwrap(), "the thread-local was dropped while it was lent");
 }
 
+/// A scheduler in a task of a runtime keeps the thread, but not the worker: that may have to run who borrows.
+#[test]
+fn by_a_task_of_a_scheduler_in_a_task_that_ends() {
+    static DROPPED: AtomicBool = AtomicBool::new(false);
+    static END: AtomicBool = AtomicBool::new(false);
+    thread_local!(static LENT: Value = const { Value(&DROPPED) });
+    let (begun, has_begun) = mpsc::channel();
+    let (answer, answered) = mpsc::channel();
+    let runtime = runtime::Builder::new().workers(1).build().unwrap();
+    runtime.run(|| {
+        let scheduler = Scheduler::new();
+        let task = scheduler.spawn(|| thread::scope(|scope| scope.spawn(|| 7).join().unwrap()));
+        while scheduler.run() != Idle::Finished {
+            thread::yield_now();
+        }
+        assert_eq!(task.join().unwrap(), 7);
+    });
+    runtime.run(|| {
+        let scheduler = Scheduler::new();
+        drop(scheduler.spawn(move || {
+            LENT.with(|value| {
+                // On another runtime, where nobody needs this worker.
+                let other = runtime::Builder::new().workers(1).build().unwrap();
+                other.run(|| {
+                    begun.send(()).unwrap();
+                    answer.send(use_until(value, &END)).unwrap();
+                });
+            });
+        }));
+        assert_eq!(scheduler.run(), Idle::Parked(1));
+    });
+    has_begun.recv().unwrap();
+    assert!(runtime.shutdown(Duration::ZERO).is_empty());
+    END.store(true, Ordering::SeqCst);
+    assert!(answered.recv().unwrap(), "the thread-local was dropped while it was lent");
+}
+
 /// The thread of a worker whose tasks lend nothing ends with its runtime, whatever else they do.
 #[test]
 fn threads_that_lent_nothing_end() {

@@ -44,8 +44,8 @@ impl Scheduler {
         Scheduler { worker: Worker::new(Mailbox::new(Arc::new(idle::Idle::new())), None) }
     }
 
-    /// Runs tasks until none is ready, and none waits for a time or for I/O, or is in a [`scope`](crate::thread::scope), which
-    /// may lend to other threads what is gone when this one ends.
+    /// Runs tasks until none is ready, and none waits for a time or for I/O. On a thread that is no runtime's, none is in a
+    /// [`scope`](crate::thread::scope) either then, which may lend to other threads what is gone when this one ends.
     pub fn run(&self) -> Idle {
         self.worker.run_until(None);
         match self.worker.live_count() {
@@ -172,8 +172,8 @@ impl<T> JoinHandle<T> {
     }
 
     /// Waits for the task's end. In a task of the same scheduler it parks; elsewhere it runs the task's scheduler until the
-    /// task has ended, and no task is in a [`scope`](crate::thread::scope). (In a task of another scheduler, that other one
-    /// stands still meanwhile.)
+    /// task has ended; as to scopes, see [`Scheduler::run`]. (In a task of another scheduler, that other one stands still
+    /// meanwhile.)
     ///
     /// # Errors
     /// The payload of the panic that ended the task; a `&'static str` if its scheduler was dropped before it had started.

@@ -14,6 +14,7 @@
 use super::close::Closing;
 use super::header::{self, Header};
 use super::io::{Poller, Timeout};
+use super::lend;
 use super::mailbox::{Mailbox, MailboxRef};
 use super::monitor;
 use super::panicking;
@@ -589,8 +590,9 @@ impl Worker {
     }
 
     /// Runs tasks until none is ready and no time and no event is waited for, or until `done` says so, which is asked
-    /// whenever the loop has its turn, and when a task has ended. Not before no task lends anything, unless it was called by
-    /// one of its own tasks: whoever comes back from the outermost call may give the tasks up, and end the thread.
+    /// whenever the loop has its turn, and when a task has ended. On a thread of the program's own not before no task lends
+    /// anything, unless it was called by one of its own tasks: whoever comes back from the outermost call may give the tasks
+    /// up, and end the thread. (A runtime's thread knows to stay, and may be the one to run who borrows.)
     pub(super) fn run_until(self: &Rc<Self>, done: Option<&dyn Fn() -> bool>) {
         // If a task ends the process, thread-locals are destroyed above this frame, which then never returns: they may own
         // the worker, but the tasks still need it.
@@ -598,7 +600,7 @@ impl Worker {
         crate::signal::refuse_in_handler("runs tasks");
         let _awaited = done.map(|_| Awaited::new(self));
         let _run = Run::new(self);
-        let must_go_on = || self.runs.get() == 1 && self.lent.get() > 0;
+        let must_go_on = || self.runs.get() == 1 && self.lent.get() > 0 && Seat::here().is_none();
         // Below a task of a runtime: that one's worker polls nothing meanwhile.
         let _poller = self.seat.is_none().then(super::io::NoPoller::new);
         // In a destructor while the caller panics, which is no affair of the tasks.
@@ -637,7 +639,7 @@ impl Worker {
             Seat::set(ptr::null());
         }
         super::io::set_current_poller(None);
-        let (index, stays) = (seat.index(), worker.lent.get() > 0);
+        let (index, stays) = (seat.index(), lend::any_here());
         drop(worker);
         shared.worker_ends(index, stays);
         drop(shared);
