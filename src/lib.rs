@@ -63,6 +63,8 @@
 //!   go on with a value that is gone: undefined behaviour.
 //! - What a library keeps in a thread-local in stack discipline across a call that switches (`scoped_tls`, enter guards of other
 //!   runtimes, spans that are entered) is seen, and may be undone, by other tasks.
+//! - The same turned around: a coroutine of another library that is suspended inside a [`time::timeout`] or a
+//!   [`thread::scope`] goes on in the task that began that, or it leaves that task's records dangling.
 //!
 //! What a program keeps for a task itself goes into a [`task_local!`].
 
