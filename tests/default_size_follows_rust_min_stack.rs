@@ -44,9 +44,9 @@ fn and_goes_before_what_the_program_proposes() {
 }
 
 #[test]
-fn and_the_smallest_size_if_it_is_less() {
+fn and_what_a_thread_has_at_least_if_it_is_less() {
     for small in ["0", "1", "4096"] {
-        assert_eq!(size_with(small, "plain"), 4096);
+        assert!((libc::PTHREAD_STACK_MIN..32_768).contains(&size_with(small, "plain")));
     }
 }
 

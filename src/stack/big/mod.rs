@@ -74,13 +74,13 @@ fn default_class() -> Result<Class, StackError> {
     }
 }
 
-/// As in std, a `RUST_MIN_STACK` that is no number is as good as none, and one below the smallest size, 0 included, means
-/// that size.
+/// As in std, a `RUST_MIN_STACK` that is no number is as good as none, and one below `PTHREAD_STACK_MIN`, 0 included, means
+/// that: on less, a task dies of its first message.
 #[cold]
 fn decide_default(fallback: usize) -> Result<Class, StackError> {
     let asked = std::env::var("RUST_MIN_STACK").ok().and_then(|s| s.parse::<usize>().ok());
     let class = match asked {
-        Some(asked) => Class::for_size(asked.max(1)).map_err(StackError::in_min_stack)?,
+        Some(asked) => Class::for_size(asked.max(libc::PTHREAD_STACK_MIN)).map_err(StackError::in_min_stack)?,
         None => Class::for_size(fallback)?,
     };
     match DEFAULT_CLASS.compare_exchange(0, class.shift(), Ordering::Relaxed, Ordering::Relaxed) {
@@ -100,8 +100,8 @@ pub struct BigStack {
 }
 
 impl BigStack {
-    /// A stack of at least `size` usable bytes, or of the default size: `RUST_MIN_STACK` bytes if that variable is set,
-    /// else [`DEFAULT_SIZE`]. The guard page comes on top, and the sum is rounded up to a power of two of at least 8 KB.
+    /// A stack of at least `size` usable bytes, or of the default size: `RUST_MIN_STACK` bytes if that variable is set
+    /// (16 KB at least), else [`DEFAULT_SIZE`]. The guard page comes on top, and the sum is rounded up to a power of two of at least 8 KB.
     ///
     /// Costs a few nanoseconds when this thread's [`BigCache`] holds one (default size only), a lock when the pool does, a
     /// system call for a new one.
