@@ -18,6 +18,7 @@
 pub use crate::sched::monitor::{Frame, Place, Report, SystemCall, TaskLabel, set_report_hook, take_report_hook};
 pub use crate::sched::runtime::Leftover;
 
+use crate::sched::OWN_THREAD_STACK;
 use crate::sched::mailbox::MailboxRef;
 use crate::sched::monitor;
 use crate::sched::panicking;
@@ -98,7 +99,8 @@ impl Builder {
         let mut failure = None;
         for (index, fresh) in deques.into_iter().enumerate() {
             let (shared, ready) = (shared.clone(), ready.clone());
-            let spawned = os::Builder::new().name(format!("{}-{index}", self.name)).spawn(move || {
+            let thread = os::Builder::new().name(format!("{}-{index}", self.name)).stack_size(OWN_THREAD_STACK);
+            let spawned = thread.spawn(move || {
                 let seat = Seat::new(shared, index, fresh);
                 Worker::main(seat, move |mailbox| {
                     // If the builder has given up, nobody hears it, and nothing begins.

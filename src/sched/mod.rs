@@ -47,6 +47,11 @@ use header::Header;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+/// Bytes of stack for the threads of this library: workers, whose schedulers and movers run there, and the monitor's. std's
+/// default, said because else `RUST_MIN_STACK` decides, which is meant for the stacks of tasks: 16 KB are too few for a worker in
+/// a debug build. The helpers of [`blocking`](blocking::blocking) run the program's code, and have what std gives a thread.
+pub(crate) const OWN_THREAD_STACK: usize = 2 << 20;
+
 /// Gives way: the other ready tasks run before this one goes on.
 ///
 /// Outside any task it yields the OS thread. Costs a switch, a few ns.

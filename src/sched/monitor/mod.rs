@@ -39,6 +39,7 @@ mod watch;
 pub(super) use peek::copy;
 pub use report::{Frame, Place, Report, SystemCall, TaskLabel, set_report_hook, take_report_hook};
 
+use super::OWN_THREAD_STACK;
 use super::runtime::{Leftover, Shared};
 use crate::stack::layout::GUARD_PREEMPT;
 use crate::stack::{big, locked};
@@ -87,7 +88,7 @@ pub(crate) fn start() -> io::Result<()> {
     let _one_at_a_time = locked(&STARTING);
     if THREAD.get().is_none() {
         sample::prepare();
-        let thread = thread::Builder::new().name("monitor".to_owned()).spawn(run)?;
+        let thread = thread::Builder::new().name("monitor".to_owned()).stack_size(OWN_THREAD_STACK).spawn(run)?;
         THREAD.get_or_init(|| thread.thread().clone());
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What the monitor says, and to whom.
 
+use crate::sched::OWN_THREAD_STACK;
 use crate::sched::runtime::Leftover;
 use crate::stack::frames::table::Table;
 use crate::stack::locked;
@@ -291,7 +292,7 @@ pub(super) fn send(report: Report) {
             }
         };
         // Without a thread for it, the report is lost, and the next one tries again.
-        if thread::Builder::new().name("reports".to_owned()).spawn(tell_all).is_ok() {
+        if thread::Builder::new().name("reports".to_owned()).stack_size(OWN_THREAD_STACK).spawn(tell_all).is_ok() {
             *reporter = Some(sender);
         }
     }
