@@ -14,13 +14,17 @@
 
 FILE "asm/switch.s"
 
-# GOGO, RESUME: what morestack_gogo and morestack_resume do, see there. The calls that yield have it in place: each jump
-# that is taken counts where a switch is a few ns.
-.macro GOGO
-    # Already the task's, at each instruction: CFA = g.sched.sp, and so on, by way of %rax (0x70: breg0).
+# CFI_OF_RAX: these are already the frames of the task %rax, which stands in its sched: CFA = g.sched.sp, and so on (0x70: breg0).
+.macro CFI_OF_RAX
     .cfi_escape 0x0f, 3, 0x70, G_sched_sp, 0x06
     .cfi_escape 0x10, 6, 2, 0x70, G_sched_bp
     .cfi_escape 0x10, 16, 2, 0x70, G_sched_pc
+.endm
+
+# GOGO, RESUME: what morestack_gogo and morestack_resume do, see there. The calls that yield have it in place: each jump
+# that is taken counts where a switch is a few ns.
+.macro GOGO
+    CFI_OF_RAX
     movq %rax, %fs:morestack_g@tpoff
     SET_GUARD %rax, %rcx
     movq G_sched_ctxt(%rax), %rdx
@@ -153,14 +157,33 @@ morestack_switch:
     RUST_FRAME
     GET_G %rsi
     STAND_AT %rsi, morestack_switch_resumed
+    movq %rax, %rcx
     movq %rdi, %rax
+    .cfi_remember_state
     .cfi_remember_state
     .cfi_same_value %rbx            # the other task's, whose frames these are from here on
     .cfi_same_value %r12
     .cfi_same_value %r13
     .cfi_same_value %r14
     .cfi_same_value %r15
-    GOGO
+    CFI_OF_RAX
+    cmpq %rcx, G_sched_pc(%rax)
+    jne 1f
+    # It stands where this one does, so it is Rust code too: the guard is clear, and nothing else is wanted from its sched. Each
+    # load and each store counts here, and an indirect jump most of all.
+    movq %rax, %fs:morestack_g@tpoff
+    movq G_sched_bp(%rax), %rbp
+    movq G_sched_sp(%rax), %rsp
+    .cfi_restore_state
+    .cfi_remember_state
+    RUST_RETURN
+    .cfi_restore_state
+    .cfi_same_value %rbx            # as above
+    .cfi_same_value %r12
+    .cfi_same_value %r13
+    .cfi_same_value %r14
+    .cfi_same_value %r15
+1:  GOGO
     .cfi_restore_state
     nop                             # as in morestack_mcall
 morestack_switch_resumed:

@@ -321,6 +321,12 @@ impl Seat {
         self.has_stealable() || self.shared.is_closing() != self.knows.get()
     }
 
+    /// Whether there is nothing that a worker with ready tasks has to look at now and then: what lies in the others' deques is
+    /// not its business.
+    pub(super) fn leaves_in_peace(&self) -> bool {
+        self.shared.injector.is_empty() && self.fresh.is_empty() && !self.knows.get() && !self.shared.is_closing()
+    }
+
     pub(super) fn has_stealable(&self) -> bool {
         !self.shared.injector.is_empty() || self.shared.stealers.iter().any(|stealer| !stealer.is_empty())
     }

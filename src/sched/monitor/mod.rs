@@ -51,12 +51,13 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 use watch::Watch;
 
-/// Between two looks.
-const STEP: Duration = Duration::from_millis(10);
+/// Between two looks. Half a slice: a mapped task that begins just after a look is seen first at the next, and its slice counts from
+/// there.
+const STEP: Duration = Duration::from_millis(5);
 
 /// Between two looks while a mapped task runs. A task whose slice begins just after a look is seen first at the next, and
-/// poisoned when it was seen for a whole slice: after 10 to 12.5 ms. With the other step it would be 10 to 20, which leaves the
-/// operating system nothing of the 20 ms that are promised to its neighbours.
+/// poisoned when it was seen for a whole slice: after 10 to 12.5 ms, or 17.5 if the look before was one of the other step. That
+/// leaves the operating system some of the 20 ms that are promised to its neighbours.
 const STEP_MAPPED: Duration = Duration::from_micros(2500);
 
 /// What a mapped task gets before it has to give way. Go's number.

@@ -5,7 +5,7 @@ use crate::arch;
 use crate::sched::header::Header;
 use crate::sched::monitor;
 use crate::sched::ring::Ring;
-use crate::sched::runtime::Stealable;
+use crate::sched::runtime::{Seat, Stealable};
 use crate::task::g::G;
 use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
@@ -153,7 +153,7 @@ impl Worker {
             && self.timers().next().is_none()
             && !self.has_sources()
             && self.awaited.get() == 0
-            && self.seat.as_ref().is_none_or(|seat| !seat.knows.get() && !seat.has_work());
+            && self.seat.as_ref().is_none_or(Seat::leaves_in_peace);
         if nothing {
             let next = self.runnext.replace(ptr::null_mut());
             if !next.is_null() {
