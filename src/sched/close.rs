@@ -124,9 +124,13 @@ impl Worker {
         }
     }
 
+    /// Whether none of the live tasks will end. One with mapped frames only will: if it was not parked when it was asked,
+    /// somebody is about to deliver it.
     fn all_refuse(&self) -> bool {
         // SAFETY: live, and none of them runs.
-        self.live().iter().all(|&task| unsafe { (*(*task).g.get()).cancel.get() == Cancel::Refused })
+        let refuses = |g: *mut G| unsafe { (*g).cancel.get() == Cancel::Refused && !(*g).is_all_mapped() };
+        // SAFETY: likewise.
+        self.live().iter().all(|&task| refuses(unsafe { (*task).g.get() }))
     }
 
     /// Gives up on the tasks that are left. The list's references to them are leaked, like the rest.
