@@ -55,6 +55,54 @@
     movq $0, %fs:TCB_guard
 .endm
 
+# CHECK_BYTES: how the compiler's check begins, without the branch behind it: cmpq %fs:0x70, %rsp, in its nine bytes.
+.macro CHECK_BYTES
+    .byte 0x64, 0x48, 0x3b, 0x24, 0x25
+    .long TCB_guard
+.endm
+
+# FROM_SMALL name, bytes: Rust on a small segment calls this function, which takes so many bytes there at most, what it calls
+# included. So it begins as a checked function does, and its bound goes to a table that verification reads. Split builds only.
+.macro FROM_SMALL name, bytes
+    .if SPLIT
+    .pushsection morestack_trusted, "aR", @progbits
+    .p2align 2
+    .long \name - ., \bytes
+    .popsection
+    CHECK_BYTES
+    .endif
+.endm
+
+# SET_SPLIT_GUARD reg: the guard of the small segment whose header reg points to. Clobbers reg.
+.macro SET_SPLIT_GUARD reg
+    addq $SPLIT_GUARD, \reg
+    .if DEBUG_MODES
+    orq morestack_split_forced(%rip), \reg
+    .endif
+    movq \reg, %fs:TCB_guard
+.endm
+
+# SAVE_SPLIT g, tmp: which segment Rust code of the task g stands on, and its guard. RESTORE_SPLIT g, tmp: that again; in a plain
+# build it stands on a big stack, where a check must always pass. They clobber tmp.
+.macro SAVE_SPLIT g, tmp
+    .if SPLIT
+    movq %fs:TCB_guard, \tmp
+    movq \tmp, G_rust_guard(\g)
+    movq %fs:morestack_seg@tpoff, \tmp
+    movq \tmp, G_seg(\g)
+    .endif
+.endm
+.macro RESTORE_SPLIT g, tmp
+    .if SPLIT
+    movq G_seg(\g), \tmp
+    movq \tmp, %fs:morestack_seg@tpoff
+    movq G_rust_guard(\g), \tmp
+    movq \tmp, %fs:TCB_guard
+    .else
+    CLEAR_GUARD
+    .endif
+.endm
+
 # RUST_FRAME: the frame of a call by which Rust code leaves its stack: saved BP, and the callee-saved registers below it.
 #     | return address             |
 #     | saved BP  <- %rbp          |
@@ -76,6 +124,8 @@
     pushq %r15
     .cfi_offset %r15, -56
 .endm
+
+.set RUST_FRAME_BYTES, 6 * 8
 
 # RUST_RETURN: takes that frame down and returns; %rsp as RUST_FRAME left it.
 .macro RUST_RETURN

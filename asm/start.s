@@ -44,15 +44,16 @@ morestack_mapped_ended:
     EXIT morestack_mapped_ended
 END morestack_mapped_start
 
-# morestack_closure_start: gogo's target for a fresh Rust task; %rdx is passed on, %rsp = top of its big stack.
+# morestack_closure_start: gogo's target for a fresh Rust task; %rdx is passed on, %rsp = top of its big stack, or, if
+# it is checked code, of its first small segment.
     .p2align 4
     .globl morestack_closure_start
     .type morestack_closure_start, @function
 morestack_closure_start:
     .cfi_startproc
     .cfi_undefined %rip
-    CLEAR_GUARD
     STARTED
+    RESTORE_SPLIT %rax, %rcx
     movq %rdx, %rdi
     call morestack_closure_main
 morestack_closure_ended:

@@ -47,9 +47,9 @@ FILE "asm/switch.s"
     movq %rax, G_sched_pc(\g)
 .endm
 
-# BACK_IN_RUST: gogo lands here, with %rsp and %rbp as RUST_FRAME left them. A big stack needs no guard.
+# BACK_IN_RUST: gogo lands here, with %rsp and %rbp as RUST_FRAME left them, and %rax = g.
 .macro BACK_IN_RUST
-    CLEAR_GUARD
+    RESTORE_SPLIT %rax, %rcx
     RUST_RETURN
 .endm
 
@@ -67,6 +67,17 @@ morestack_run:
     pushq M_sys_sp(%rsi)
     pushq %rsi
     .set RUN_WORDS, 5 + 3           # below the saved BP; even: what runs below starts on a multiple of 16
+    .if SPLIT
+    # Its tasks' foreign calls go where M says. The caller may be checked code itself, on whatever stack.
+    pushq %fs:TCB_guard
+    pushq %fs:morestack_seg@tpoff
+    .irp word, FOREIGN_sp, FOREIGN_guard, FOREIGN_lo, FOREIGN_hi
+    pushq %fs:morestack_foreign_stack@tpoff + \word
+    movq M_foreign + \word(%rsi), %rax
+    movq %rax, %fs:morestack_foreign_stack@tpoff + \word
+    .endr
+    .set RUN_WORDS, RUN_WORDS + 6
+    .endif
     movq %rsp, M_sys_sp(%rsi)
     movq %rdi, %rax
     jmp morestack_gogo
@@ -76,6 +87,13 @@ morestack_run_return:
     .cfi_def_cfa %rsp, 8 * RUN_WORDS + 16
     leaq 8 * RUN_WORDS(%rsp), %rbp
     .cfi_def_cfa %rbp, 16
+    .if SPLIT
+    .irp word, FOREIGN_hi, FOREIGN_lo, FOREIGN_guard, FOREIGN_sp
+    popq %fs:morestack_foreign_stack@tpoff + \word
+    .endr
+    popq %fs:morestack_seg@tpoff
+    popq %fs:TCB_guard
+    .endif
     popq %rax
     popq M_sys_sp(%rax)
     popq %fs:morestack_g@tpoff
@@ -121,9 +139,11 @@ morestack_gogo:
 morestack_mcall:
     .cfi_startproc
     .cfi_signal_frame
+    FROM_SMALL morestack_mcall, RUST_FRAME_BYTES
     RUST_FRAME
     movq %rdi, %rdx
     GET_G %rdi
+    SAVE_SPLIT %rdi, %rax
     STAND_AT %rdi, morestack_mcall_resumed
     .cfi_remember_state
     leaq G_sched(%rdi), %rbp
@@ -154,8 +174,10 @@ morestack_mcall_resumed:
 morestack_switch:
     .cfi_startproc
     .cfi_signal_frame
+    FROM_SMALL morestack_switch, RUST_FRAME_BYTES
     RUST_FRAME
     GET_G %rsi
+    SAVE_SPLIT %rsi, %rax
     STAND_AT %rsi, morestack_switch_resumed
     movq %rax, %rcx
     movq %rdi, %rax
@@ -169,11 +191,14 @@ morestack_switch:
     CFI_OF_RAX
     cmpq %rcx, G_sched_pc(%rax)
     jne 1f
-    # It stands where this one does, so it is Rust code too: the guard is clear, and nothing else is wanted from its sched. Each
-    # load and each store counts here, and an indirect jump most of all.
+    # It stands where this one does, so it is Rust code too: the guard is clear (in a split build, its own is set), and nothing
+    # else is wanted from its sched. Each load and each store counts here, and an indirect jump most of all.
     movq %rax, %fs:morestack_g@tpoff
     movq G_sched_bp(%rax), %rbp
     movq G_sched_sp(%rax), %rsp
+    .if SPLIT
+    RESTORE_SPLIT %rax, %rcx
+    .endif
     .cfi_restore_state
     .cfi_remember_state
     RUST_RETURN
@@ -200,12 +225,14 @@ morestack_switch_resumed:
 morestack_systemstack:
     .cfi_startproc
     .cfi_signal_frame
+    FROM_SMALL morestack_systemstack, 8
     pushq %rbp
     .cfi_def_cfa_offset 16
     .cfi_offset %rbp, -16
     movq %rsp, %rbp
     .cfi_def_cfa_register %rbp
     GET_G %rcx
+    SAVE_SPLIT %rcx, %rax
     STAND_AT %rcx, morestack_systemstack_return
     .cfi_remember_state
     leaq G_sched(%rcx), %rbp
@@ -219,7 +246,7 @@ morestack_systemstack:
     .cfi_restore_state
     nop                             # as in morestack_mcall
 morestack_systemstack_return:
-    CLEAR_GUARD
+    RESTORE_SPLIT %rax, %rcx
     popq %rbp
     .cfi_def_cfa %rsp, 8
     ret

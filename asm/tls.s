@@ -11,3 +11,21 @@
 morestack_g:
     .zero 8
     .text
+
+# A split build's part: the segment that runs, and where foreign code goes. Only this thread touches it.
+    .if SPLIT
+    .section .tbss.morestack_split, "awT", @nobits
+    .globl morestack_seg, morestack_foreign_stack
+    .p2align 5
+    # sp: top of the free part of the big stack; 0: it is in use, and so is its guard. guard: of checked code on the big stack. lo, hi.
+    .type morestack_foreign_stack, @object
+    .size morestack_foreign_stack, FOREIGN_size
+morestack_foreign_stack:
+    .zero FOREIGN_size
+    # The header of the innermost small segment; 0 where there is none.
+    .type morestack_seg, @object
+    .size morestack_seg, 8
+morestack_seg:
+    .zero 8
+    .text
+    .endif

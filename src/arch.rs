@@ -4,6 +4,7 @@
 //! offsets it names structs of `stack` and `task`, and both call its functions.
 
 use crate::stack::layout;
+use crate::stack::split;
 use crate::stack::state::{GoStack, Gobuf, ToRust};
 use crate::task::g::{Enter, G, M};
 use std::mem::offset_of;
@@ -42,6 +43,35 @@ pub mod offsets {
     pub const STACK_BIG: usize = layout::STACK_BIG;
     pub const STACK_TOP: usize = layout::STACK_TOP;
     pub const TCB_GUARD: usize = super::TCB_GUARD;
+    // The split build's. In a plain build no instruction uses them.
+    pub const SPLIT: usize = cfg!(morestack_split) as usize;
+    pub const DEBUG_MODES: usize = cfg!(feature = "debug-modes") as usize;
+    #[cfg(morestack_split)]
+    pub const G_SEG: usize = offset_of!(G, seg);
+    #[cfg(morestack_split)]
+    pub const G_RUST_GUARD: usize = offset_of!(G, rust_guard);
+    #[cfg(morestack_split)]
+    pub const M_FOREIGN: usize = offset_of!(M, foreign);
+    #[cfg(not(morestack_split))]
+    pub const G_SEG: usize = 0;
+    #[cfg(not(morestack_split))]
+    pub const G_RUST_GUARD: usize = 0;
+    #[cfg(not(morestack_split))]
+    pub const M_FOREIGN: usize = 0;
+    pub const SEG_NEXT: usize = offset_of!(split::Header, next);
+    pub const SEG_HI: usize = offset_of!(split::Header, hi);
+    pub const SEG_PREV: usize = offset_of!(split::Header, prev);
+    pub const SPLIT_GUARD: usize = split::GUARD;
+    pub const SPLIT_TOP: usize = layout::STACK_TOP;
+    pub const FOREIGN_SP: usize = offset_of!(split::Foreign, sp);
+    pub const FOREIGN_GUARD: usize = offset_of!(split::Foreign, guard);
+    pub const FOREIGN_LO: usize = offset_of!(split::Foreign, lo);
+    pub const FOREIGN_HI: usize = offset_of!(split::Foreign, hi);
+    pub const FOREIGN_SIZE: usize = size_of::<split::Foreign>();
+    pub const FOREIGN_ARGUMENTS: usize = split::FOREIGN_ARGUMENTS;
+    pub const UNWINDER_AREA: usize = split::UNWINDER_AREA;
+    pub const LEAF_BOUND: usize = split::LEAF_BOUND;
+    pub const STUBS: usize = split::STUBS;
 }
 
 // The offsets that hand-written code of others relies on (they are ABI), and the shape that CFI_RECORD relies on: a Gobuf
@@ -87,7 +117,13 @@ macro_rules! __mapped_asm {
             ".set RECORD_prev, {__record_prev}; .set RECORD_size, {__record_size}",
             ".set ENTER_words, {__enter_words}; .set ENTER_frame, {__enter_frame}; .set ENTER_bp, {__enter_bp}",
             ".set STACK_SMALL, {__stack_small}; .set STACK_BIG, {__stack_big}; .set STACK_TOP, {__stack_top}",
-            ".set TCB_guard, {__tcb_guard}",
+            ".set TCB_guard, {__tcb_guard}; .set SPLIT, {__split}; .set DEBUG_MODES, {__debug_modes}",
+            ".set G_seg, {__g_seg}; .set G_rust_guard, {__g_rust_guard}; .set M_foreign, {__m_foreign}",
+            ".set SEG_next, {__seg_next}; .set SEG_hi, {__seg_hi}; .set SEG_prev, {__seg_prev}",
+            ".set SPLIT_GUARD, {__split_guard}; .set SPLIT_TOP, {__split_top}; .set FOREIGN_sp, {__foreign_sp}",
+            ".set FOREIGN_guard, {__foreign_guard}; .set FOREIGN_lo, {__foreign_lo}; .set FOREIGN_hi, {__foreign_hi}",
+            ".set FOREIGN_size, {__foreign_size}; .set FOREIGN_ARGUMENTS, {__foreign_arguments}",
+            ".set UNWINDER_AREA, {__unwinder_area}; .set LEAF_BOUND, {__leaf_bound}; .set STUBS, {__stubs}",
             $macros,
             // For sources that do not say FILE, or have no line numbers.
             concat!("FILE \"", file!(), "\"; .set LINE, 0"),
@@ -116,6 +152,25 @@ macro_rules! __mapped_asm {
             __stack_big = const $crate::arch::offsets::STACK_BIG,
             __stack_top = const $crate::arch::offsets::STACK_TOP,
             __tcb_guard = const $crate::arch::offsets::TCB_GUARD,
+            __split = const $crate::arch::offsets::SPLIT,
+            __debug_modes = const $crate::arch::offsets::DEBUG_MODES,
+            __g_seg = const $crate::arch::offsets::G_SEG,
+            __g_rust_guard = const $crate::arch::offsets::G_RUST_GUARD,
+            __m_foreign = const $crate::arch::offsets::M_FOREIGN,
+            __seg_next = const $crate::arch::offsets::SEG_NEXT,
+            __seg_hi = const $crate::arch::offsets::SEG_HI,
+            __seg_prev = const $crate::arch::offsets::SEG_PREV,
+            __split_guard = const $crate::arch::offsets::SPLIT_GUARD,
+            __split_top = const $crate::arch::offsets::SPLIT_TOP,
+            __foreign_sp = const $crate::arch::offsets::FOREIGN_SP,
+            __foreign_guard = const $crate::arch::offsets::FOREIGN_GUARD,
+            __foreign_lo = const $crate::arch::offsets::FOREIGN_LO,
+            __foreign_hi = const $crate::arch::offsets::FOREIGN_HI,
+            __foreign_size = const $crate::arch::offsets::FOREIGN_SIZE,
+            __foreign_arguments = const $crate::arch::offsets::FOREIGN_ARGUMENTS,
+            __unwinder_area = const $crate::arch::offsets::UNWINDER_AREA,
+            __leaf_bound = const $crate::arch::offsets::LEAF_BOUND,
+            __stubs = const $crate::arch::offsets::STUBS,
             $($($operands)*,)?
             options(att_syntax)
         );
@@ -131,6 +186,13 @@ __mapped_asm!(
     include_str!(concat!(env!("OUT_DIR"), "/asm/start.s")),
     include_str!(concat!(env!("OUT_DIR"), "/asm/enter.s")),
     include_str!(concat!(env!("OUT_DIR"), "/asm/call_rust.s"))
+);
+
+#[cfg(morestack_split)]
+__mapped_asm!(
+    __assembly_macros!(),
+    include_str!(concat!(env!("OUT_DIR"), "/asm/split.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/asm/foreign.s"))
 );
 
 // Assembly uses the fields that `offsets` names, in the repr(C) parts of the structs; the rest is opaque to it.
@@ -177,6 +239,61 @@ pub(crate) fn current_g() -> *mut G {
 pub(crate) fn prefetch_write(address: usize) {
     // SAFETY: a prefetch changes nothing and never faults; a processor that does not know it takes it for a nop.
     unsafe { std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags)) };
+}
+
+/// Where foreign code goes from the calling thread's small segment: the words of asm/tls.s.
+#[cfg(morestack_split)]
+#[inline]
+pub(crate) fn foreign() -> split::Foreign {
+    let mut foreign = split::Foreign::NONE;
+    // SAFETY: reads this thread's words. Not pure: a switch changes them.
+    unsafe {
+        std::arch::asm!(
+            "mov {0}, qword ptr fs:[morestack_foreign_stack@tpoff + {sp}]",
+            "mov {1}, qword ptr fs:[morestack_foreign_stack@tpoff + {guard}]",
+            "mov {2}, qword ptr fs:[morestack_foreign_stack@tpoff + {lo}]",
+            "mov {3}, qword ptr fs:[morestack_foreign_stack@tpoff + {hi}]",
+            out(reg) foreign.sp, out(reg) foreign.guard, out(reg) foreign.lo, out(reg) foreign.hi,
+            sp = const offsets::FOREIGN_SP, guard = const offsets::FOREIGN_GUARD,
+            lo = const offsets::FOREIGN_LO, hi = const offsets::FOREIGN_HI,
+            options(nostack, readonly, preserves_flags)
+        );
+    }
+    foreign
+}
+
+/// Says where foreign code goes from now on.
+///
+/// # Safety
+/// The stack is free below `sp`, and so is [`split::UNWINDER_AREA`] above it; it is the innermost that this flow of control uses.
+#[cfg(morestack_split)]
+#[inline]
+pub(crate) unsafe fn set_foreign(foreign: split::Foreign) {
+    // SAFETY: this thread's words; the caller vouches for what they say. The bounds come before the word that makes them count.
+    unsafe {
+        std::arch::asm!(
+            "mov qword ptr fs:[morestack_foreign_stack@tpoff + {guard}], {1}",
+            "mov qword ptr fs:[morestack_foreign_stack@tpoff + {lo}], {2}",
+            "mov qword ptr fs:[morestack_foreign_stack@tpoff + {hi}], {3}",
+            "mov qword ptr fs:[morestack_foreign_stack@tpoff + {sp}], {0}",
+            in(reg) foreign.sp, in(reg) foreign.guard, in(reg) foreign.lo, in(reg) foreign.hi,
+            sp = const offsets::FOREIGN_SP, guard = const offsets::FOREIGN_GUARD,
+            lo = const offsets::FOREIGN_LO, hi = const offsets::FOREIGN_HI,
+            options(nostack, preserves_flags)
+        );
+    }
+}
+
+/// The header of the innermost small segment of this flow of control; null if there is none.
+#[cfg(morestack_split)]
+#[inline]
+pub(crate) fn current_segment() -> *mut split::Header {
+    let segment;
+    // SAFETY: reads this thread's word.
+    unsafe {
+        std::arch::asm!("mov {}, qword ptr fs:[morestack_seg@tpoff]", out(reg) segment, options(nostack, readonly, preserves_flags));
+    }
+    segment
 }
 
 /// The guard that compiler-generated checks on this thread compare with; 0 unless mapped or split code runs.

@@ -22,7 +22,9 @@ use crate::arch;
 use crate::stack::StackError;
 use crate::stack::big::{self, BigStack};
 use crate::stack::layout::MAX_STACK;
-use crate::task::g::{G, Ident, Payload};
+#[cfg(morestack_split)]
+use crate::stack::{layout::STACK_MIN, split};
+use crate::task::g::{G, Ident, M, Payload};
 use std::alloc::Layout;
 use std::cell::{Cell, UnsafeCell};
 use std::panic::{self, AssertUnwindSafe};
@@ -357,6 +359,49 @@ pub(super) unsafe fn settle(task: *mut Header, big: BigStack) {
         (*g).big = Some(big);
         (*task).g.set(g);
     }
+}
+
+/// Whether tasks of this kind run a closure whose code is checked: then they start on a small segment. In a split build nearly all are;
+/// not those of doc tests, whose own code is plain.
+#[inline]
+pub(super) fn is_checked(kind: &Kind) -> bool {
+    #[cfg(morestack_split)]
+    // SAFETY: a function's address.
+    return kind.run.is_some_and(|run| unsafe { split::is_checked(run as *const u8) });
+    #[cfg(not(morestack_split))]
+    {
+        let _ = kind;
+        false
+    }
+}
+
+/// Gives a fresh task its first segment: its `G` goes to the top, its frames come below.
+///
+/// # Errors
+/// There is no memory.
+#[cfg(morestack_split)]
+pub(super) unsafe fn settle_small(task: *mut Header, m: *mut M) -> Result<(), StackError> {
+    // SAFETY: m is this thread's. The segment is ours, and has room for a G and a header.
+    unsafe {
+        let segment = (*m).cache.alloc(STACK_MIN)?;
+        let place = (segment.hi() - size_of::<G>()) & !(G_ALIGN - 1);
+        let g = place as *mut G;
+        g.write(G::new((*task).max_stack(), task.cast()));
+        let first = split::install(segment, place, ptr::null_mut(), (*task).max_stack());
+        (*g).stack.sched.sp = place;
+        (*g).stack.sched.pc = arch::closure_start();
+        (*g).stack.sched.ctxt = task.addr();
+        (*g).seg = first;
+        (*g).rust_guard = split::guard_of(first);
+        (*g).split.set(true);
+        (*task).g.set(g);
+    }
+    Ok(())
+}
+
+#[cfg(not(morestack_split))]
+pub(super) unsafe fn settle_small(_: *mut Header, _: *mut M) -> Result<(), StackError> {
+    unreachable!("a plain build has no checked code")
 }
 
 /// A cache line: the hot words of a `G` share as few as possible. Also a multiple of 16, which the stack below needs.

@@ -46,7 +46,10 @@ fn closure<F, T>(mut settings: Settings, f: F, eager: bool) -> Result<*mut Heade
 where
     F: FnOnce() -> T,
 {
+    let kind = const { &closure_kind::<F, T>() };
+    let small = header::is_checked(kind);
     let (big, promised) = match settings.stack_size {
+        _ if small => (None, false),
         None if !eager => {
             let big = big::promise()?;
             let promised = big.is_none();
@@ -56,13 +59,23 @@ where
     };
     let size = big.as_ref().map_or(big::DEFAULT_SIZE, BigStack::size);
     let (custom, big) = if eager { (settings.custom(None), big) } else { (settings.custom(big), None) };
-    let header = Header::new(const { &closure_kind::<F, T>() }, settings.name.take(), custom);
+    let header = Header::new(kind, settings.name.take(), custom);
     header.promised.set(promised);
     match header::allocate(header, Stage::<F, T>::Fresh(f)) {
         Some(task) => {
-            if let Some(big) = big {
-                // SAFETY: the task is ours, and fresh.
-                unsafe { header::settle(task, big) };
+            // SAFETY: the task is ours, and fresh; m is this thread's. If there is no memory, nobody else has the two references.
+            unsafe {
+                if let Some(big) = big {
+                    header::settle(task, big);
+                } else if small
+                    && eager
+                    && let Err(error) = header::settle_small(task, thread::current().m())
+                {
+                    header::cancel_closure(task, "there was no memory for its stack");
+                    Header::release(task);
+                    Header::release(task);
+                    return Err(error);
+                }
             }
             Ok(task)
         }

@@ -10,6 +10,7 @@ pub mod grow;
 pub mod layout;
 pub mod report;
 mod segment;
+pub mod split;
 pub(crate) mod state;
 mod stats;
 

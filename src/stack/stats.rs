@@ -99,6 +99,10 @@ counters! {
     moves,
     /// Go segments of parked tasks moved to a smaller one.
     shrinks,
+    /// Split segments that were copied to a larger one, because every frame in them was proven movable.
+    split_copies,
+    /// Split segments that were linked anew, because a frame was not.
+    split_links,
     /// Frames whose pointers these moves adjusted.
     frames_adjusted,
     /// Bytes copied by relocations.

@@ -2,6 +2,8 @@
 
 use crate::stack::StackCache;
 use crate::stack::big::BigStack;
+#[cfg(morestack_split)]
+use crate::stack::split::{Foreign, Header};
 use crate::stack::state::GoStack;
 use std::any::Any;
 use std::cell::Cell;
@@ -67,6 +69,12 @@ pub struct G {
     pub(crate) big_hi: usize,
     /// The thread that runs it.
     pub(crate) m: *mut M,
+    /// Of a task whose Rust code is checked, while it does not run: its innermost small segment.
+    #[cfg(morestack_split)]
+    pub(crate) seg: *mut Header,
+    /// Likewise, what its checks compare with.
+    #[cfg(morestack_split)]
+    pub(crate) rust_guard: usize,
 
     /// The big stack of a Rust task, in whose top this `G` lies.
     pub(crate) big: Option<BigStack>,
@@ -79,6 +87,8 @@ pub struct G {
     pub(crate) pinned: Cell<bool>,
     /// Whether it is in a time limit. Here, because each wait looks at its neighbour anyway.
     pub(crate) limited: Cell<bool>,
+    /// Whether its Rust code is checked and runs on small segments, in whose first one this `G` lies.
+    pub(crate) split: Cell<bool>,
 }
 
 impl G {
@@ -90,12 +100,17 @@ impl G {
             sys: ptr::null(),
             big_hi: 0,
             m: ptr::null_mut(),
+            #[cfg(morestack_split)]
+            seg: ptr::null_mut(),
+            #[cfg(morestack_split)]
+            rust_guard: 0,
             big: None,
             panic: None,
             ident,
             cancel: Cell::new(Cancel::No),
             pinned: Cell::new(false),
             limited: Cell::new(false),
+            split: Cell::new(false),
         }
     }
 
@@ -112,10 +127,16 @@ impl G {
         self.ident.is_null()
     }
 
+    /// Whether it runs a closure, and not a mapped function.
+    #[inline]
+    pub(crate) fn is_rust(&self) -> bool {
+        self.big.is_some() || self.split.get()
+    }
+
     /// Whether no Rust frame is live in it: then it may give way at any check.
     #[inline]
     pub(crate) fn is_all_mapped(&self) -> bool {
-        self.big.is_none() && self.enter.is_null() && self.stack.to_rust.is_null()
+        !self.is_rust() && self.enter.is_null() && self.stack.to_rust.is_null()
     }
 
     /// Whether it may go on on any thread.
@@ -132,13 +153,22 @@ pub struct M {
     pub(crate) sys_sp: usize,
     /// Top of a big stack that is ready to be lent, 0 if none.
     pub(crate) big_hi: usize,
+    /// The big stack for foreign code that its tasks call from small segments; none so far, if `hi` is 0.
+    #[cfg(morestack_split)]
+    pub(crate) foreign: Foreign,
 
     pub(crate) cache: StackCache,
 }
 
 impl M {
     pub(crate) fn new() -> M {
-        M { sys_sp: 0, big_hi: 0, cache: StackCache::new() }
+        M {
+            sys_sp: 0,
+            big_hi: 0,
+            #[cfg(morestack_split)]
+            foreign: Foreign::NONE,
+            cache: StackCache::new(),
+        }
     }
 }
 
@@ -147,6 +177,11 @@ impl Drop for M {
         if self.big_hi != 0 {
             // SAFETY: only big stacks of the default size are lent, and this one is not in use: it stands here.
             drop(unsafe { BigStack::from_hi(self.big_hi) });
+        }
+        #[cfg(morestack_split)]
+        if self.foreign.hi != 0 {
+            // SAFETY: it is this thread's, and no task that could be in a foreign call is left.
+            unsafe { self.foreign.give_back() };
         }
     }
 }

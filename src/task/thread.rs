@@ -5,6 +5,8 @@ use super::report::program_table;
 use crate::signal::{self, AltStack};
 use crate::stack::layout::MAX_STACK;
 use crate::stack::report;
+#[cfg(morestack_split)]
+use crate::stack::split;
 use std::cell::{OnceCell, UnsafeCell};
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -39,6 +41,11 @@ impl Thread {
             let g = thread.g.get();
             (*g).m = thread.m();
             (*g).sys = (&raw const (*g).enter).cast();
+            #[cfg(morestack_split)]
+            {
+                split::prepare();
+                split::set_cache(&raw mut (*thread.m()).cache);
+            }
         }
         thread
     }
@@ -57,6 +64,8 @@ impl Thread {
 
 impl Drop for Thread {
     fn drop(&mut self) {
+        #[cfg(morestack_split)]
+        split::set_cache(ptr::null_mut());
         if let Some(segment) = self.g.get_mut().stack.take_segment() {
             self.m.get_mut().cache.free(segment);
         }

@@ -1,6 +1,6 @@
 //! What assembly calls on the system stack, and the yield that needs no visit there.
 
-use super::{Dead, Worker, free_stacks, take_lent};
+use super::{Dead, Worker, foreign, free_stacks, take_lent};
 use crate::arch;
 use crate::sched::header::{self, Header};
 use crate::task::g::{Cancel, G};
@@ -21,6 +21,7 @@ pub(in crate::sched) unsafe extern "C" fn morestack_yield(g: *mut G) -> *mut G {
             return g;
         }
         let worker = Worker::running();
+        foreign::leave(g, false);
         if let Some(seat) = &worker.seat
             && seat.others_sleep()
             && (*g).may_change_thread()
@@ -53,11 +54,14 @@ pub(in crate::sched) unsafe fn yield_rust(g: *mut G) {
     // SAFETY: the caller is Rust code of the task g, on its big stack. The queue has it already, but on this thread nobody
     // looks before it is saved.
     unsafe {
+        foreign::leave(g, false);
         let next = Worker::running().give_way(g);
         if next.is_null() {
             arch::morestack_mcall(to_loop);
         } else if next != g {
             arch::morestack_switch(next);
+        } else {
+            foreign::enter(g);
         }
     }
 }
@@ -75,12 +79,14 @@ pub(in crate::sched) unsafe extern "C" fn park(g: *mut G) -> *mut G {
     unsafe {
         let task = Header::of(g);
         let worker = Worker::running();
+        foreign::leave(g, true);
         // A big stack lent for a call that is over is not kept through a park.
-        if (*g).big_hi != 0 && (*g).stack.to_rust.is_null() {
+        if (*g).big_hi != 0 && !(*g).split.get() && (*g).stack.to_rust.is_null() {
             drop(take_lent(g));
         }
         // From here on others may end the park. But only this thread runs the task, and not before the next switch.
         if !(*task).park.begin_park() {
+            foreign::enter(g);
             return g;
         }
         worker.shrink_some();
@@ -132,7 +138,7 @@ unsafe extern "C" fn morestack_exit(g: *mut G) -> *mut G {
         let worker = Worker::running();
         worker.mail.pulse.hide();
         let mut dead = None;
-        if (*g).big.is_none() {
+        if !(*g).is_rust() {
             let result = match (*g).panic.take() {
                 Some(payload) => Err(payload),
                 None => Ok((*g).stack.sched.sp as *const u64),

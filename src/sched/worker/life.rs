@@ -1,6 +1,6 @@
 //! Tasks come to a worker, and leave it.
 
-use super::Worker;
+use super::{Worker, foreign};
 use crate::sched::header::{self, Header};
 use crate::sched::runtime::{Seat, Stealable};
 use crate::stack::big::BigStack;
@@ -61,7 +61,14 @@ impl Worker {
             if let Err(error) = self.reserve() {
                 crate::stack::report::fatal(format_args!("no memory for the run queue, to start {}: {error}", *task));
             }
-            if (*task).g.get().is_null() {
+            if (*task).g.get().is_null() && header::is_checked((*task).kind) {
+                if let Err(error) = header::settle_small(task, self.thread.m()) {
+                    crate::stack::report::fatal(format_args!(
+                        "{} cannot start: {error}; spawn fewer tasks at a time",
+                        *task
+                    ));
+                }
+            } else if (*task).g.get().is_null() {
                 let big = match header::take_big(task) {
                     Ok(big) => big,
                     Err(error) => crate::stack::report::fatal(format_args!(
@@ -125,6 +132,10 @@ pub(in crate::sched) unsafe fn free_stacks(g: *mut G) {
         (*g).stack.to_rust = ptr::null_mut();
         if let Some(segment) = (*g).stack.take_segment() {
             (*(*g).m).cache.free(segment);
+        }
+        if (*g).split.get() {
+            // The G lies in its first segment, and has nothing left to drop.
+            return foreign::end(g);
         }
         drop(take_lent(g));
         match (*g).big.take() {

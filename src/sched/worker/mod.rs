@@ -26,6 +26,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
+mod foreign;
 mod hooks;
 mod life;
 mod ready;

@@ -1,5 +1,6 @@
 //! The loop: what a worker looks at when no task runs, and how it sleeps.
 
+use super::foreign::Inside;
 use super::{Dead, FRESH_EVERY, RUNNING, TURN, Worker};
 use crate::arch;
 use crate::sched::header::Header;
@@ -119,6 +120,7 @@ impl Worker {
     pub(super) unsafe fn run(&self, g: *mut G) {
         // SAFETY: the caller's g is ready; `m` is this thread's.
         unsafe {
+            let _inside = Inside::new(self);
             let outer = RUNNING.replace(self);
             self.mail.pulse.begin();
             arch::morestack_run(g, self.thread.m());

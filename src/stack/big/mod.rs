@@ -50,7 +50,9 @@ pub(crate) use promise::{promise, unpromise};
 /// Usable bytes of a stack when nobody says otherwise: a slot of 256 KB less its guard page. Ten times what the hungriest
 /// calls of libc and std were measured to take (`getaddrinfo` 16 KB, a backtrace with names 24 KB), and a million take
 /// 256 GB of the 128 TB address space.
-pub const DEFAULT_SIZE: usize = 256 * 1024 - PAGE;
+///
+/// In a split build few stacks are big, and each serves many tasks' foreign calls: 8 MB, as a process's first thread has.
+pub const DEFAULT_SIZE: usize = if cfg!(morestack_split) { 8 << 20 } else { 256 << 10 } - PAGE;
 
 /// The class of default stacks, as log2 of the slot size; 0 until it is decided.
 static DEFAULT_CLASS: AtomicU8 = AtomicU8::new(0);
