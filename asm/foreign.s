@@ -214,3 +214,20 @@ morestack_stubs:
     .fill STUBS, 1, 0xcc
 morestack_stubs_end:
     .size morestack_stubs, . - morestack_stubs
+
+# morestack_split_end: a thread of small segments ends. glibc calls it on the thread's own stack, where no check may fail any more.
+    .p2align 4
+    .globl morestack_split_end
+    .type morestack_split_end, @function
+morestack_split_end:
+    .cfi_startproc
+    CLEAR_GUARD
+    jmp morestack_split_ended
+    .cfi_endproc
+    .size morestack_split_end, . - morestack_split_end
+
+# Before main: ordinary threads on small segments, if that is asked for.
+    .section .init_array, "aw"
+    .p2align 3
+    .quad morestack_split_start
+    .text

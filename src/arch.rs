@@ -223,6 +223,27 @@ pub(crate) fn closure_start() -> usize {
     morestack_closure_start as *const () as usize
 }
 
+/// Whether this is the start of a function of a split build by which checked code goes on on another stack: it has a landing pad
+/// that goes on with the exception.
+pub(crate) fn is_passage(start: usize) -> bool {
+    #[cfg(morestack_split)]
+    {
+        unsafe extern "C" {
+            fn __morestack();
+            fn morestack_foreign();
+            fn morestack_foreign_registers();
+        }
+        [__morestack as unsafe extern "C" fn(), morestack_foreign, morestack_foreign_registers]
+            .iter()
+            .any(|passage| *passage as usize == start)
+    }
+    #[cfg(not(morestack_split))]
+    {
+        let _ = start;
+        false
+    }
+}
+
 /// The current `g`: the task that runs on this thread, or the one that a bridge has borrowed; null outside both.
 #[inline]
 pub(crate) fn current_g() -> *mut G {
@@ -281,6 +302,20 @@ pub(crate) unsafe fn set_foreign(foreign: split::Foreign) {
             lo = const offsets::FOREIGN_LO, hi = const offsets::FOREIGN_HI,
             options(nostack, preserves_flags)
         );
+    }
+}
+
+/// Says which segment this flow of control is on, with [`set_foreign`]'s words, and makes `foreign.guard` what checks compare with.
+///
+/// # Safety
+/// As there. The caller runs on no small segment, or on one that stays until it has returned.
+#[cfg(morestack_split)]
+pub(crate) unsafe fn begin_small(segment: *mut split::Header, foreign: split::Foreign) {
+    // SAFETY: the caller's. The guard comes last: from there on, the others count.
+    unsafe {
+        std::arch::asm!("mov qword ptr fs:[morestack_seg@tpoff], {}", in(reg) segment, options(nostack, preserves_flags));
+        set_foreign(foreign);
+        std::arch::asm!("mov qword ptr fs:[{}], {}", const TCB_GUARD, in(reg) foreign.guard, options(nostack, preserves_flags));
     }
 }
 

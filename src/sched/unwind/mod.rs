@@ -21,6 +21,8 @@
 //! the Rust function that the bridge calls, an `extern "C"` one, is not in the way. A `catch_unwind` is none either: if it
 //! keeps the panic, the task goes on and can be cancelled again when it parks.
 //!
+//! In a split build, frames stand between that lead from one stack to another. Their landing pads only set the guard back.
+//!
 //! Where the code of a landing pad is not understood (a jump table in it), the answer is no. It is a wrong yes in two cases. One
 //! is a guarded function that the compiler has put into the Rust function that calls it, below an equally inlined
 //! `catch_unwind`. The other is a call of a C function that is declared as `extern "C"` and yet unwinds, from a function
@@ -186,6 +188,9 @@ fn obstacle(frame: Frame) -> Option<Obstacle> {
 
 fn look(frame: Frame) -> Option<Obstacle> {
     let pc = frame.pc;
+    if crate::arch::is_passage(frame.start) {
+        return None;
+    }
     // SAFETY: the unwinder's; other languages' data has the same form.
     let action = unsafe { table::action(frame.lsda, frame.start, pc) };
     let (Some(function), Some(known), Some(action)) = (Function::at(pc), guard::known(), action) else {

@@ -21,6 +21,8 @@ mod frames;
 #[cfg(morestack_split)]
 mod more;
 #[cfg(morestack_split)]
+mod threads;
+#[cfg(morestack_split)]
 mod vectors;
 
 /// At the low end of each split segment. Read by assembly.
