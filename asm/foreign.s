@@ -108,13 +108,25 @@ morestack_foreign:
     .cfi_lsda 0x1b, ".Lmorestack_foreign$lsda"
     cmpq $0, %fs:TCB_guard
     je 1f
+    movq %fs:morestack_seg@tpoff, %r10
+    cmpq %r10, %rsp
+    jb 1f
+    cmpq SEG_hi(%r10), %rsp
+    jae 1f                          # a stack of somebody else's: it stays there
     movq %fs:morestack_foreign_stack@tpoff + FOREIGN_sp, %r10
     testq %r10, %r10
     jz 1f
     LEAVE_SMALL
+    # Arguments end at the caller's frame pointer. If that is on another segment, this is a tail jump of the first function here.
+    movq %fs:morestack_seg@tpoff, %r10
+    movq SEG_hi(%r10), %r10
+    cmpq %r10, (%rbp)
+    ja 5f
+    cmpq %rbp, (%rbp)
+    jbe 5f
     movq (%rbp), %r10
-    subq %rbp, %r10
-    subq $16, %r10                  # bytes between the return address and the caller's frame pointer
+5:  subq %rbp, %r10
+    subq $16, %r10                  # what is between the return address and that
     cmpq $FOREIGN_ARGUMENTS, %r10
     ja 3f                           # too many, or no frame pointer
     andq $-8, %r10

@@ -82,20 +82,16 @@
     movq \reg, %fs:TCB_guard
 .endm
 
-# SAVE_SPLIT g, tmp: which segment Rust code of the task g stands on, and its guard. RESTORE_SPLIT g, tmp: that again; in a plain
-# build it stands on a big stack, where a check must always pass. They clobber tmp.
+# SAVE_SPLIT g, tmp: what checks of Rust code compare with where the task g stands. RESTORE_SPLIT g, tmp: that again; in a plain
+# build it stands on a big stack, where a check must always pass. They clobber tmp. (The segment is the scheduler's affair.)
 .macro SAVE_SPLIT g, tmp
     .if SPLIT
     movq %fs:TCB_guard, \tmp
     movq \tmp, G_rust_guard(\g)
-    movq %fs:morestack_seg@tpoff, \tmp
-    movq \tmp, G_seg(\g)
     .endif
 .endm
 .macro RESTORE_SPLIT g, tmp
     .if SPLIT
-    movq G_seg(\g), \tmp
-    movq \tmp, %fs:morestack_seg@tpoff
     movq G_rust_guard(\g), \tmp
     movq \tmp, %fs:TCB_guard
     .else

@@ -47,13 +47,9 @@ pub mod offsets {
     pub const SPLIT: usize = cfg!(morestack_split) as usize;
     pub const DEBUG_MODES: usize = cfg!(feature = "debug-modes") as usize;
     #[cfg(morestack_split)]
-    pub const G_SEG: usize = offset_of!(G, seg);
-    #[cfg(morestack_split)]
     pub const G_RUST_GUARD: usize = offset_of!(G, rust_guard);
     #[cfg(morestack_split)]
     pub const M_FOREIGN: usize = offset_of!(M, foreign);
-    #[cfg(not(morestack_split))]
-    pub const G_SEG: usize = 0;
     #[cfg(not(morestack_split))]
     pub const G_RUST_GUARD: usize = 0;
     #[cfg(not(morestack_split))]
@@ -118,7 +114,7 @@ macro_rules! __mapped_asm {
             ".set ENTER_words, {__enter_words}; .set ENTER_frame, {__enter_frame}; .set ENTER_bp, {__enter_bp}",
             ".set STACK_SMALL, {__stack_small}; .set STACK_BIG, {__stack_big}; .set STACK_TOP, {__stack_top}",
             ".set TCB_guard, {__tcb_guard}; .set SPLIT, {__split}; .set DEBUG_MODES, {__debug_modes}",
-            ".set G_seg, {__g_seg}; .set G_rust_guard, {__g_rust_guard}; .set M_foreign, {__m_foreign}",
+            ".set G_rust_guard, {__g_rust_guard}; .set M_foreign, {__m_foreign}",
             ".set SEG_next, {__seg_next}; .set SEG_hi, {__seg_hi}; .set SEG_prev, {__seg_prev}",
             ".set SPLIT_GUARD, {__split_guard}; .set SPLIT_TOP, {__split_top}; .set FOREIGN_sp, {__foreign_sp}",
             ".set FOREIGN_guard, {__foreign_guard}; .set FOREIGN_lo, {__foreign_lo}; .set FOREIGN_hi, {__foreign_hi}",
@@ -154,7 +150,6 @@ macro_rules! __mapped_asm {
             __tcb_guard = const $crate::arch::offsets::TCB_GUARD,
             __split = const $crate::arch::offsets::SPLIT,
             __debug_modes = const $crate::arch::offsets::DEBUG_MODES,
-            __g_seg = const $crate::arch::offsets::G_SEG,
             __g_rust_guard = const $crate::arch::offsets::G_RUST_GUARD,
             __m_foreign = const $crate::arch::offsets::M_FOREIGN,
             __seg_next = const $crate::arch::offsets::SEG_NEXT,
@@ -221,6 +216,26 @@ pub(crate) fn mapped_start() -> usize {
 /// Where a fresh Rust task begins.
 pub(crate) fn closure_start() -> usize {
     morestack_closure_start as *const () as usize
+}
+
+/// Whether this is a function of a split build that calls what `%r11` says.
+pub(crate) fn is_thunk(start: usize) -> bool {
+    #[cfg(morestack_split)]
+    {
+        unsafe extern "C" {
+            fn __x86_indirect_thunk_r11();
+            fn morestack_foreign();
+            fn morestack_foreign_registers();
+        }
+        [__x86_indirect_thunk_r11 as unsafe extern "C" fn(), morestack_foreign, morestack_foreign_registers]
+            .iter()
+            .any(|thunk| *thunk as usize == start)
+    }
+    #[cfg(not(morestack_split))]
+    {
+        let _ = start;
+        false
+    }
 }
 
 /// Whether this is the start of a function of a split build by which checked code goes on on another stack: it has a landing pad
@@ -313,9 +328,22 @@ pub(crate) unsafe fn set_foreign(foreign: split::Foreign) {
 pub(crate) unsafe fn begin_small(segment: *mut split::Header, foreign: split::Foreign) {
     // SAFETY: the caller's. The guard comes last: from there on, the others count.
     unsafe {
-        std::arch::asm!("mov qword ptr fs:[morestack_seg@tpoff], {}", in(reg) segment, options(nostack, preserves_flags));
+        set_current_segment(segment);
         set_foreign(foreign);
         std::arch::asm!("mov qword ptr fs:[{}], {}", const TCB_GUARD, in(reg) foreign.guard, options(nostack, preserves_flags));
+    }
+}
+
+/// Says which small segment is the innermost.
+///
+/// # Safety
+/// It is, of the flow of control that goes on next on a small segment.
+#[cfg(morestack_split)]
+#[inline]
+pub(crate) unsafe fn set_current_segment(segment: *mut split::Header) {
+    // SAFETY: this thread's word; the caller vouches for what it says.
+    unsafe {
+        std::arch::asm!("mov qword ptr fs:[morestack_seg@tpoff], {}", in(reg) segment, options(nostack, preserves_flags));
     }
 }
 

@@ -1,8 +1,9 @@
 //! The guard of functions that must not unwind: where it is, and whether a landing pad leads to it.
 
-use super::code::{Flow, decode, resume};
+use super::code::{Flow, Instruction, decode, resume};
 use super::table::{Action, Function, action};
 use super::{Frame, walk};
+use crate::arch;
 use std::collections::HashSet;
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -67,11 +68,12 @@ fn look_at(frame: Frame) -> Option<Known> {
     }
     // SAFETY: the unwinder's.
     let Action::Abort { landing_pad } = (unsafe { action(frame.lsda, frame.start, frame.pc)? }) else { return None };
-    let mut pc = landing_pad;
+    let (mut pc, mut named) = (landing_pad, 0);
     while function.code.contains(&pc) {
         let instruction = decode(bytes(pc..function.code.end), pc)?;
         let guard = match instruction.flow {
             Flow::Next => {
+                named = named_by(&instruction).unwrap_or(named);
                 pc += instruction.len;
                 continue;
             }
@@ -79,7 +81,7 @@ fn look_at(frame: Frame) -> Option<Known> {
                 pc = to;
                 continue;
             }
-            Flow::Call(to) => resolve(to),
+            Flow::Call(to) => called(to, named),
             // SAFETY: the instruction would load the word.
             Flow::CallThrough(word) => unsafe { *(word as *const usize) },
             _ => return None,
@@ -88,6 +90,17 @@ fn look_at(frame: Frame) -> Option<Known> {
         return is_function.then_some(Known { guard, personality: function.personality });
     }
     None
+}
+
+/// The function whose address the instruction may load. (In a split build, before a call of a thunk.)
+fn named_by(instruction: &Instruction) -> Option<usize> {
+    // SAFETY: the instruction would load the word.
+    instruction.names.or_else(|| instruction.loads.map(|word| unsafe { *(word as *const usize) }))
+}
+
+/// What a call of `target` calls, after an instruction that named a function.
+fn called(target: usize, named: usize) -> usize {
+    if arch::is_thunk(target) { named } else { resolve(target) }
 }
 
 /// Machine code as bytes.
@@ -120,17 +133,17 @@ pub(super) fn follow(landing_pad: usize, function: &Range<usize>, known: Known) 
     let resume = resolve(resume());
     let (mut open, mut seen, mut goes_on) = (vec![landing_pad], HashSet::new(), false);
     while let Some(mut pc) = open.pop() {
+        let mut named = 0;
         while function.contains(&pc) && seen.insert(pc) {
             let Some(instruction) = decode(bytes(pc..function.end), pc) else { return Leads::Unclear };
             // SAFETY: the instruction would load the word.
             let loaded = |word: usize| unsafe { *(word as *const usize) };
-            if instruction.names == Some(known.guard)
-                || instruction.loads.is_some_and(|word| loaded(word) == known.guard)
-            {
+            named = named_by(&instruction).unwrap_or(named);
+            if named == known.guard {
                 return Leads::ToTheEnd;
             }
             let called = match instruction.flow {
-                Flow::Call(to) => resolve(to),
+                Flow::Call(to) => called(to, named),
                 Flow::CallThrough(word) => loaded(word),
                 _ => 0,
             };

@@ -34,11 +34,10 @@ mod split {
             if !(*g).split.get() {
                 return;
             }
-            if waits {
-                let segment = arch::current_segment();
-                if !(*segment).next.is_null() {
-                    split::trim(segment);
-                }
+            let segment = arch::current_segment();
+            (*g).seg = segment;
+            if waits && !(*segment).next.is_null() {
+                split::trim(segment);
             }
             if arch::foreign().sp != (*(*g).m).foreign.sp {
                 exchange(g);
@@ -76,8 +75,11 @@ mod split {
     pub(in crate::sched) unsafe fn enter(g: *mut G) {
         // SAFETY: the caller's g is live and stands in its sched.
         unsafe {
-            if (*g).split.get() && (*g).big_hi != 0 {
-                arch::set_foreign(Foreign::kept((*g).big_hi));
+            if (*g).split.get() {
+                arch::set_current_segment((*g).seg);
+                if (*g).big_hi != 0 {
+                    arch::set_foreign(Foreign::kept((*g).big_hi));
+                }
             }
         }
     }

@@ -31,7 +31,11 @@ pub(in crate::sched) unsafe extern "C" fn morestack_yield(g: *mut G) -> *mut G {
             worker.share(seat, g);
             return worker.next();
         }
-        worker.give_way(g)
+        let next = worker.give_way(g);
+        if next == g {
+            foreign::enter(g);
+        }
+        next
     }
 }
 
