@@ -82,12 +82,37 @@
     movq \reg, %fs:TCB_guard
 .endm
 
-# SAVE_SPLIT g, tmp: what checks of Rust code compare with where the task g stands. RESTORE_SPLIT g, tmp: that again; in a plain
-# build it stands on a big stack, where a check must always pass. They clobber tmp. (The segment is the scheduler's affair.)
+# SAVE_SEGMENT g, tmp: which segment its innermost checked code stands on. TAKE_SEGMENT g, tmp: that again, before g goes on; if it has
+# given way in the middle of a foreign call, also the big stack that it took along. They clobber tmp.
+.macro SAVE_SEGMENT g, tmp
+    .if SPLIT
+    movq %fs:morestack_seg@tpoff, \tmp
+    movq \tmp, G_seg(\g)
+    .endif
+.endm
+.macro TAKE_SEGMENT g, tmp
+    .if SPLIT
+    movq G_seg(\g), \tmp
+    movq \tmp, %fs:morestack_seg@tpoff
+    cmpb $0, G_away(\g)
+    je 9f
+    movb $0, G_away(\g)
+    movq G_big_hi(\g), \tmp
+    .irp word, FOREIGN_guard, FOREIGN_lo, FOREIGN_hi, FOREIGN_sp
+    pushq KEPT + \word(\tmp)
+    popq %fs:morestack_foreign_stack@tpoff + \word
+    .endr
+9:
+    .endif
+.endm
+
+# SAVE_SPLIT g, tmp: the segment that Rust code of the task g stands on, and what its checks compare with. RESTORE_SPLIT g, tmp:
+# the latter again; in a plain build it stands on a big stack, where a check must always pass. They clobber tmp.
 .macro SAVE_SPLIT g, tmp
     .if SPLIT
     movq %fs:TCB_guard, \tmp
     movq \tmp, G_rust_guard(\g)
+    SAVE_SEGMENT \g, \tmp
     .endif
 .endm
 .macro RESTORE_SPLIT g, tmp
@@ -153,6 +178,7 @@
     leaq 8(%rsp), %rax
     movq %rax, G_sched_sp(\g)
     movq %rbp, G_sched_bp(\g)
+    SAVE_SEGMENT \g, %rax
     leaq G_sched(\g), %rbp
     CFI_RECORD
 .endm

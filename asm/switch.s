@@ -26,6 +26,7 @@ FILE "asm/switch.s"
 .macro GOGO
     CFI_OF_RAX
     movq %rax, %fs:morestack_g@tpoff
+    TAKE_SEGMENT %rax, %rcx
     SET_GUARD %rax, %rcx
     movq G_sched_ctxt(%rax), %rdx
     movq G_sched_bp(%rax), %rbp
@@ -194,6 +195,7 @@ morestack_switch:
     # It stands where this one does, so it is Rust code too: the guard is clear (in a split build, its own is set), and nothing
     # else is wanted from its sched. Each load and each store counts here, and an indirect jump most of all.
     movq %rax, %fs:morestack_g@tpoff
+    TAKE_SEGMENT %rax, %rcx
     movq G_sched_bp(%rax), %rbp
     movq G_sched_sp(%rax), %rsp
     .if SPLIT

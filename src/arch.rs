@@ -49,6 +49,18 @@ pub mod offsets {
     #[cfg(morestack_split)]
     pub const G_RUST_GUARD: usize = offset_of!(G, rust_guard);
     #[cfg(morestack_split)]
+    pub const G_SEG: usize = offset_of!(G, seg);
+    #[cfg(morestack_split)]
+    pub const G_AWAY: usize = offset_of!(G, away);
+    #[cfg(morestack_split)]
+    pub const KEPT: isize = split::KEPT;
+    #[cfg(not(morestack_split))]
+    pub const G_SEG: usize = 0;
+    #[cfg(not(morestack_split))]
+    pub const G_AWAY: usize = 0;
+    #[cfg(not(morestack_split))]
+    pub const KEPT: isize = 0;
+    #[cfg(morestack_split)]
     pub const M_FOREIGN: usize = offset_of!(M, foreign);
     #[cfg(not(morestack_split))]
     pub const G_RUST_GUARD: usize = 0;
@@ -114,6 +126,7 @@ macro_rules! __mapped_asm {
             ".set ENTER_words, {__enter_words}; .set ENTER_frame, {__enter_frame}; .set ENTER_bp, {__enter_bp}",
             ".set STACK_SMALL, {__stack_small}; .set STACK_BIG, {__stack_big}; .set STACK_TOP, {__stack_top}",
             ".set TCB_guard, {__tcb_guard}; .set SPLIT, {__split}; .set DEBUG_MODES, {__debug_modes}",
+            ".set G_seg, {__g_seg}; .set G_away, {__g_away}; .set KEPT, {__kept}",
             ".set G_rust_guard, {__g_rust_guard}; .set M_foreign, {__m_foreign}",
             ".set SEG_next, {__seg_next}; .set SEG_hi, {__seg_hi}; .set SEG_prev, {__seg_prev}",
             ".set SPLIT_GUARD, {__split_guard}; .set SPLIT_TOP, {__split_top}; .set FOREIGN_sp, {__foreign_sp}",
@@ -150,6 +163,9 @@ macro_rules! __mapped_asm {
             __tcb_guard = const $crate::arch::offsets::TCB_GUARD,
             __split = const $crate::arch::offsets::SPLIT,
             __debug_modes = const $crate::arch::offsets::DEBUG_MODES,
+            __g_seg = const $crate::arch::offsets::G_SEG,
+            __g_away = const $crate::arch::offsets::G_AWAY,
+            __kept = const $crate::arch::offsets::KEPT,
             __g_rust_guard = const $crate::arch::offsets::G_RUST_GUARD,
             __m_foreign = const $crate::arch::offsets::M_FOREIGN,
             __seg_next = const $crate::arch::offsets::SEG_NEXT,

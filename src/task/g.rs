@@ -89,6 +89,9 @@ pub struct G {
     pub(crate) limited: Cell<bool>,
     /// Whether its Rust code is checked and runs on small segments, in whose first one this `G` lies.
     pub(crate) split: Cell<bool>,
+    /// Whether the big stack `big_hi` knows where its foreign calls go on: it has given way in the middle of one.
+    #[cfg(morestack_split)]
+    pub(crate) away: Cell<bool>,
 }
 
 impl G {
@@ -111,6 +114,8 @@ impl G {
             pinned: Cell::new(false),
             limited: Cell::new(false),
             split: Cell::new(false),
+            #[cfg(morestack_split)]
+            away: Cell::new(false),
         }
     }
 

@@ -34,10 +34,11 @@ mod split {
             if !(*g).split.get() {
                 return;
             }
-            let segment = arch::current_segment();
-            (*g).seg = segment;
-            if waits && !(*segment).next.is_null() {
-                split::trim(segment);
+            if waits {
+                let segment = arch::current_segment();
+                if !(*segment).next.is_null() {
+                    split::trim(segment);
+                }
             }
             if arch::foreign().sp != (*(*g).m).foreign.sp {
                 exchange(g);
@@ -58,6 +59,7 @@ mod split {
                 // The worker's own, from now on the task's.
                 let taken = (*m).foreign.hi;
                 now.keep(taken);
+                (*g).away.set(true);
                 (*g).big_hi = taken;
                 (*m).foreign = fresh();
             } else if now.is_unused(kept) {
@@ -65,21 +67,30 @@ mod split {
                 Foreign { hi: kept, ..Foreign::NONE }.give_back();
             } else {
                 now.keep(kept);
+                (*g).away.set(true);
             }
             arch::set_foreign((*m).foreign);
         }
     }
 
-    /// The task `g` is about to go on.
+    /// The task `g` was about to give way, and goes on instead. (Where it does give way, assembly does this: TAKE_SEGMENT.)
     #[inline]
-    pub(in crate::sched) unsafe fn enter(g: *mut G) {
-        // SAFETY: the caller's g is live and stands in its sched.
+    pub(in crate::sched) unsafe fn stay(g: *mut G) {
+        // SAFETY: the caller's g is the current task.
         unsafe {
-            if (*g).split.get() {
-                arch::set_current_segment((*g).seg);
-                if (*g).big_hi != 0 {
-                    arch::set_foreign(Foreign::kept((*g).big_hi));
-                }
+            if (*g).split.get() && (*g).away.replace(false) {
+                arch::set_foreign(Foreign::kept((*g).big_hi));
+            }
+        }
+    }
+
+    /// The worker is about to sleep: it gives back what deep recursion through foreign code has left cached.
+    pub(in crate::sched) fn tidy(worker: &Worker) {
+        // SAFETY: m is this thread's. Its big stack has a top, and what is behind it is in use only while something is on it.
+        unsafe {
+            let foreign = (*worker.thread.m()).foreign;
+            if foreign.hi != 0 && arch::foreign() == foreign && foreign.is_unused(foreign.hi) {
+                Foreign::trim(foreign.hi);
             }
         }
     }
@@ -138,7 +149,7 @@ mod split {
 }
 
 #[cfg(morestack_split)]
-pub(in crate::sched) use split::{Inside, end, enter, leave};
+pub(in crate::sched) use split::{Inside, end, leave, stay, tidy};
 
 #[cfg(not(morestack_split))]
 mod plain {
@@ -148,9 +159,12 @@ mod plain {
     pub(in crate::sched) unsafe fn leave(g: *mut G, waits: bool) {}
 
     #[inline(always)]
-    pub(in crate::sched) unsafe fn enter(g: *mut G) {}
+    pub(in crate::sched) unsafe fn stay(g: *mut G) {}
 
     pub(in crate::sched) unsafe fn end(g: *mut G) {}
+
+    #[inline(always)]
+    pub(in crate::sched) fn tidy(worker: &Worker) {}
 
     pub(in crate::sched) struct Inside;
 
@@ -163,4 +177,4 @@ mod plain {
 }
 
 #[cfg(not(morestack_split))]
-pub(in crate::sched) use plain::{Inside, end, enter, leave};
+pub(in crate::sched) use plain::{Inside, end, leave, stay, tidy};

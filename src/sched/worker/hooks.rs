@@ -31,11 +31,7 @@ pub(in crate::sched) unsafe extern "C" fn morestack_yield(g: *mut G) -> *mut G {
             worker.share(seat, g);
             return worker.next();
         }
-        let next = worker.give_way(g);
-        if next == g {
-            foreign::enter(g);
-        }
-        next
+        worker.give_way(g)
     }
 }
 
@@ -65,7 +61,7 @@ pub(in crate::sched) unsafe fn yield_rust(g: *mut G) {
         } else if next != g {
             arch::morestack_switch(next);
         } else {
-            foreign::enter(g);
+            foreign::stay(g);
         }
     }
 }
@@ -90,7 +86,6 @@ pub(in crate::sched) unsafe extern "C" fn park(g: *mut G) -> *mut G {
         }
         // From here on others may end the park. But only this thread runs the task, and not before the next switch.
         if !(*task).park.begin_park() {
-            foreign::enter(g);
             return g;
         }
         worker.shrink_some();

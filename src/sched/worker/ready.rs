@@ -1,6 +1,6 @@
 //! What is ready, and which of it comes next.
 
-use super::{FRESH_EVERY, TURN, Worker, foreign};
+use super::{FRESH_EVERY, TURN, Worker};
 use crate::arch;
 use crate::sched::header::Header;
 use crate::sched::monitor;
@@ -72,8 +72,6 @@ impl Worker {
     #[inline]
     pub(super) unsafe fn show(&self, g: *mut G) -> *mut G {
         self.mail.pulse.show(g);
-        // SAFETY: the caller's g is live.
-        unsafe { foreign::enter(g) };
         // The guard is the real one already, unless a mode wants each check to fail.
         if cfg!(feature = "debug-modes") {
             // SAFETY: the caller's g is live.

@@ -1,6 +1,6 @@
 //! The loop: what a worker looks at when no task runs, and how it sleeps.
 
-use super::foreign::Inside;
+use super::foreign::{self, Inside};
 use super::{Dead, FRESH_EVERY, RUNNING, TURN, Worker};
 use crate::arch;
 use crate::sched::header::Header;
@@ -273,6 +273,7 @@ impl Worker {
         if let Err(error) = self.poller() {
             crate::stack::report::fatal(format_args!("a worker cannot wait for events: {error}"));
         }
+        foreign::tidy(self);
         let idle = self.mail.idle();
         idle.prepare(&self.mail.sleeper);
         if !self.mail.is_empty() || self.seat.as_ref().is_some_and(Seat::has_work) {

@@ -15,6 +15,7 @@ use super::{Foreign, UNWINDER_AREA};
 use crate::stack::StackError;
 use crate::stack::big::{BigStack, is_big};
 use std::cell::Cell;
+use std::mem::offset_of;
 
 /// Bytes that foreign code has for itself below the deepest checked frame on a big stack: glibc's hungriest calls take 16 KB, an unwind with names 24.
 const HEADROOM: usize = 256 << 10;
@@ -30,6 +31,9 @@ struct Top {
     /// Where the task stood that keeps this stack while it is parked.
     kept: Foreign,
 }
+
+/// Where assembly finds `kept`, from a stack's `hi` on.
+pub const KEPT: isize = offset_of!(Top, kept) as isize - TOP as isize;
 
 /// Bytes for it, which keep what is below aligned to a cache line.
 const TOP: usize = 64;

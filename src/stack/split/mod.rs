@@ -91,6 +91,7 @@ mod in_use {
     use std::ptr;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    pub(crate) use super::foreign::KEPT;
     pub(crate) use super::vectors::prepare;
 
     /// All ones under the debug mode `move`: no stack pointer passes a guard that this is put over.
