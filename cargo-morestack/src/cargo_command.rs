@@ -1,9 +1,11 @@
 //! The front end: prepares what a split build needs, and runs cargo.
 
+use crate::codegen::Cache;
 use crate::error::{Error, Result};
 use crate::session::{self, Programs, Session, TARGET};
-use crate::shell;
 use crate::toolchain::Toolchain;
+use crate::{runtime, shell, stdlib};
+use serde::Deserialize;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -40,23 +42,30 @@ impl Request {
 /// When the compiler cannot make split builds, or something that is needed cannot be prepared.
 pub fn run(request: &Request) -> Result<ExitCode> {
     refuse_other_targets(&request.arguments)?;
-    let target_directory = target_directory(&request.arguments)?;
-    let session = prepare(target_directory)?;
+    let session = prepare(request)?;
     let mut command = cargo();
-    command.arg(request.subcommand).args(["--target", TARGET]);
-    command.arg("--target-dir").arg(&session.target_directory);
+    put_in_place(&mut command, request.subcommand, &session)?;
     command.args(without_our_settings(&request.arguments)).args(&request.passed_on);
-    command.env(session::SESSION, session::send(&session)?);
-    command.env("RUSTC_WRAPPER", &session.programs.rustc).env("RUSTDOC", &session.programs.rustdoc);
-    // Settings of the environment that the command line above would contradict.
-    command.env_remove("CARGO_TARGET_DIR").env_remove("CARGO_BUILD_TARGET");
     if request.small_threads {
         command.env("MORESTACK_SMALL_THREADS", "1");
     }
     let status = command.status().map_err(Error::run(Path::new("cargo")));
     let _ = fs::remove_dir_all(&session.warned);
-    crate::codegen::Cache::new(session.units()).trim();
+    Cache::new(session.units()).trim();
     Ok(shell::exit_code(status?))
+}
+
+/// Gives cargo a subcommand, and our programs to start in the place of the compiler's.
+///
+/// # Errors
+/// When a path is not UTF-8.
+pub fn put_in_place(command: &mut Command, subcommand: &str, session: &Session) -> Result<()> {
+    command.arg(subcommand).args(["--target", TARGET]).arg("--target-dir").arg(&session.target_directory);
+    command.env(session::SESSION, session::send(session)?);
+    command.env("RUSTC_WRAPPER", &session.programs.rustc).env("RUSTDOC", &session.programs.rustdoc);
+    // Settings of the environment that the command line above would contradict.
+    command.env_remove("CARGO_TARGET_DIR").env_remove("CARGO_BUILD_TARGET");
+    Ok(())
 }
 
 /// Removes the directory of split builds.
@@ -64,32 +73,45 @@ pub fn run(request: &Request) -> Result<ExitCode> {
 /// # Errors
 /// When it cannot be removed.
 pub fn clean(arguments: &[OsString]) -> Result<ExitCode> {
-    let directory = target_directory(arguments)?;
+    let directory = Project::ask(arguments)?.target_directory;
     match fs::remove_dir_all(&directory) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", &directory)(error)),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
 
-fn prepare(target_directory: PathBuf) -> Result<Session> {
+fn prepare(request: &Request) -> Result<Session> {
+    let project = Project::ask(&request.arguments)?;
     let toolchain = Toolchain::find()?;
+    let target_directory = project.target_directory;
     let programs = programs(&target_directory)?;
-    let warned = target_directory.join(format!("warned-{}", std::process::id()));
-    let tool = identity()?;
-    Ok(Session {
+    if let Some(wrapper) = env::var_os("RUSTC_WRAPPER").filter(|wrapper| !wrapper.is_empty()) {
+        eprintln!("note: the compiler wrapper `{}` is left out of split builds", wrapper.to_string_lossy());
+    }
+    let mut session = Session {
         toolchain,
+        warned: target_directory.join(format!("warned-{}", std::process::id())),
         target_directory,
         programs,
         checked_std: None,
-        runtime: None,
+        runtime: Vec::new(),
         is_runtime: false,
-        warned,
-        tool,
-    })
+        tool: identity()?,
+    };
+    if request.subcommand != "check" {
+        session.checked_std = stdlib::ensure(&session.toolchain)?;
+        if !project.has_runtime {
+            session.runtime = runtime::ensure(&session)?;
+        }
+    }
+    Ok(session)
 }
 
 /// Links to this program, under names by which it knows its role.
-fn programs(target_directory: &Path) -> Result<Programs> {
+///
+/// # Errors
+/// When they cannot be made.
+pub fn programs(target_directory: &Path) -> Result<Programs> {
     let this = env::current_exe().map_err(Error::file("find", Path::new("/proc/self/exe")))?;
     let directory = target_directory.join("programs");
     fs::create_dir_all(&directory).map_err(Error::file("make", &directory))?;
@@ -118,31 +140,56 @@ fn identity() -> Result<String> {
 }
 
 /// cargo, as it started us or as it is found.
-fn cargo() -> Command {
+pub fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Where split builds of this workspace go: into cargo's target directory, so that cleaning that one removes them, too.
-fn target_directory(arguments: &[OsString]) -> Result<PathBuf> {
-    let mut command = cargo();
-    command.args(["metadata", "--no-deps", "--format-version", "1"]);
-    for (name, value) in values(arguments, &["--manifest-path", "--config"]) {
-        command.arg(name).arg(value);
-    }
-    if let Some((_, directory)) = values(arguments, &["--target-dir"]).last() {
-        let directory = std::path::absolute(directory).map_err(Error::file("find", Path::new(directory)))?;
-        return Ok(directory.join("morestack"));
-    }
-    let output = command.stdin(Stdio::null()).output().map_err(Error::run(Path::new("cargo")))?;
-    let metadata: Option<serde_json::Value> =
-        serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success());
-    match metadata.as_ref().and_then(|metadata| metadata["target_directory"].as_str()) {
-        Some(directory) => Ok(Path::new(directory).join("morestack")),
-        None => Err(Error::Failed {
+/// What cargo knows of the packages to be built.
+struct Project {
+    /// Where split builds go: into cargo's target directory, so that cleaning that one removes them, too.
+    target_directory: PathBuf,
+    /// The runtime is among the dependencies.
+    has_runtime: bool,
+}
+
+/// What `cargo metadata` says, as far as it matters here.
+#[derive(Deserialize)]
+struct Metadata {
+    target_directory: PathBuf,
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+}
+
+impl Project {
+    fn ask(arguments: &[OsString]) -> Result<Self> {
+        let mut command = cargo();
+        command.args(["metadata", "--format-version", "1"]);
+        for (name, value) in values(arguments, &["--manifest-path", "--config", "-Z"]) {
+            command.arg(name).arg(value);
+        }
+        // Whatever forbids cargo to look for newer packages forbids it here.
+        command.args(
+            arguments.iter().filter(|word| ["--offline", "--locked", "--frozen"].iter().any(|flag| word == flag)),
+        );
+        let output = command.stdin(Stdio::null()).output().map_err(Error::run(Path::new("cargo")))?;
+        let metadata = serde_json::from_slice::<Metadata>(&output.stdout).ok().filter(|_| output.status.success());
+        let metadata = metadata.ok_or_else(|| Error::Failed {
             command: "cargo metadata".into(),
             status: output.status.to_string(),
             output: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }),
+        })?;
+        let target_directory = match values(arguments, &["--target-dir"]).last() {
+            Some((_, directory)) => {
+                std::path::absolute(directory).map_err(Error::file("find", Path::new(directory)))?
+            }
+            None => metadata.target_directory,
+        };
+        let has_runtime = metadata.packages.iter().any(|package| package.name == "morestack");
+        Ok(Self { target_directory: target_directory.join("morestack"), has_runtime })
     }
 }
 

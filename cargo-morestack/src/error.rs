@@ -39,6 +39,9 @@ pub enum Error {
     #[error("{what} cannot be part of a split build: {why}; {remedy}")]
     Refused { what: String, why: &'static str, remedy: &'static str },
 
+    #[error("there is no place for what is made once per compiler: {reason}; set `HOME` or `XDG_CACHE_HOME`")]
+    NoCache { reason: String },
+
     #[error(
         "`{variable}` is not set: `cargo-morestack` sets it for the programs it starts; use `cargo morestack build` and its like"
     )]

@@ -15,11 +15,14 @@ pub mod cli;
 pub mod codegen;
 pub mod error;
 pub mod link;
+pub mod runtime;
 pub mod rustc;
 pub mod rustdoc;
 pub mod session;
 pub mod shell;
+pub mod stdlib;
 pub mod toolchain;
+pub mod user_cache;
 // Until the verifier is there.
 mod verify;
 

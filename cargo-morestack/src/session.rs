@@ -26,8 +26,8 @@ pub struct Session {
     pub programs: Programs,
     /// The checked rlibs of std, or nothing if std stays foreign.
     pub checked_std: Option<PathBuf>,
-    /// Rlibs with the runtime for programs that have none, once they are built.
-    pub runtime: Option<PathBuf>,
+    /// Rlibs with the runtime for programs that have none, if they are built already.
+    pub runtime: Vec<PathBuf>,
     /// This is the build of that runtime.
     pub is_runtime: bool,
     /// Files by which warnings that are given once know that they were.

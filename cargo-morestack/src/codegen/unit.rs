@@ -157,6 +157,9 @@ impl<'a> Generator<'a> {
         command.args(["-mllvm", &format!("-forceattrs-csv-path={}", attributes.display())]);
         // As rustc does, so that control cannot run off a function's end into the next.
         command.args(["-mllvm", "-trap-unreachable"]);
+        // The most aggressive level would put copies of small bodies behind the path that grows the stack. Then a function has two
+        // bodies, and the form of its check is not the known one.
+        command.args(["-mllvm", "-tail-dup-placement-aggressive-threshold=2"]);
         if self.settings.add_features {
             command.args(["-mllvm", &format!("-mattr={THUNK_FEATURES}")]);
         }

@@ -46,6 +46,12 @@ impl Dialect {
         wraps.chain(roots).chain(wrap_roots).collect()
     }
 
+    /// Libraries that need one another in any order.
+    pub fn group(self, libraries: &[PathBuf]) -> Vec<OsString> {
+        let libraries = libraries.iter().map(OsString::from);
+        [self.option("--start-group")].into_iter().chain(libraries).chain([self.option("--end-group")]).collect()
+    }
+
     fn option(self, option: &str) -> OsString {
         match self {
             Self::Driver => format!("-Wl,{option}").into(),
@@ -89,7 +95,7 @@ fn escape(word: &OsStr) -> Vec<u8> {
 }
 
 /// Puts libraries before std's, which a linker that reads archives once has to read later.
-pub fn insert_before_std(words: &mut Vec<OsString>, session: &Session, libraries: &[PathBuf]) {
+pub fn insert_before_std(words: &mut Vec<OsString>, session: &Session, libraries: Vec<OsString>) {
     let is_std = |word: &OsString| {
         let path = Path::new(word);
         path.extension() == Some(OsStr::new("rlib"))
@@ -97,7 +103,7 @@ pub fn insert_before_std(words: &mut Vec<OsString>, session: &Session, libraries
                 || session.checked_std.as_ref().is_some_and(|std| path.starts_with(std)))
     };
     let at = words.iter().position(is_std).unwrap_or(words.len());
-    words.splice(at..at, libraries.iter().map(OsString::from));
+    words.splice(at..at, libraries);
 }
 
 /// A command line that the system takes.

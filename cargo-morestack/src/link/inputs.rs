@@ -84,12 +84,7 @@ fn checked_std(session: &Session, rlib: &Path) -> Option<PathBuf> {
 /// The rlibs with the runtime, for a program that has none.
 ///
 /// # Errors
-/// When they are not built.
+/// When they are not built and cannot be.
 pub fn runtime(session: &Session) -> Result<Vec<PathBuf>> {
-    let Some(directory) = &session.runtime else { return Ok(Vec::new()) };
-    let entries = fs::read_dir(directory).map_err(Error::file("list", directory))?;
-    let rlibs = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension() == Some(OsStr::new("rlib")));
-    let mut rlibs: Vec<_> = rlibs.collect();
-    rlibs.sort();
-    Ok(rlibs)
+    if session.runtime.is_empty() { crate::runtime::ensure(session) } else { Ok(session.runtime.clone()) }
 }

@@ -93,7 +93,7 @@ fn link(session: &Session, job: &Job, words: Vec<OsString>) -> Result<ExitCode> 
     let brings_runtime = inputs::replace(session, job, &mut words, scratch.path())?;
     let dialect = Dialect::of(&job.linker);
     if !brings_runtime {
-        command::insert_before_std(&mut words, session, &inputs::runtime(session)?);
+        command::insert_before_std(&mut words, session, dialect.group(&inputs::runtime(session)?));
     }
     words.extend(dialect.runtime_arguments());
     let words = command::shortened(words, scratch.path())?;

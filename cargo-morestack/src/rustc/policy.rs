@@ -119,6 +119,10 @@ pub fn adapt(session: &Session, args: &mut Args, this: &Crate) -> Result<Strip> 
     if args.codegen("codegen-units").next().is_none() {
         args.push_codegen("codegen-units", if args.codegen("incremental").next().is_some() { "256" } else { "16" });
     }
+    if session.is_runtime {
+        // A program may have the same crates, compiled otherwise: two sets of symbols instead of one with two meanings.
+        args.push_codegen("metadata", "morestack-runtime");
+    }
     args.push_codegen("force-frame-pointers", "yes");
     args.push_codegen("target-feature", THUNK_FEATURES);
     emit_bitcode(args);
