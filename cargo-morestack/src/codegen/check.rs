@@ -4,12 +4,12 @@
 //!             cmp  %fs:0x70, %rsp                 frames below 256 bytes
 //!     or      lea  -frame(%rsp), %r11             all others
 //!             cmp  %fs:0x70, %r11
-//!             jbe  slow
-//!     body:   ...
-//!     slow:   mov  $frame, %r10d
-//!             mov  $arguments, %r11d
-//!             call __morestack
-//!             ret
+//!             jbe  slow                           without optimisation:  ja   body
+//!     body:   ...                                                        mov  $frame, %r10d
+//!     slow:   mov  $frame, %r10d                                         mov  $arguments, %r11d
+//!             mov  $arguments, %r11d                                     call __morestack
+//!             call __morestack                                           ret
+//!             ret                                                 body:  ...
 //!             jmp  body
 //! ```
 
@@ -66,21 +66,26 @@ pub fn parse(code: &[u8]) -> Option<Check> {
     } else {
         return None;
     };
-    let (body, distance) = match code.get(jump..)? {
-        [0x76, short, ..] => (jump + 2, i32::from(*short as i8)),
-        [0x0f, 0x86, ..] => (jump + 6, int32(code, jump + 2)?),
+    // (where control goes on without a jump, how far the jump leads from there, whether it leads to the body)
+    let (next, distance, to_body) = match code.get(jump..)? {
+        [0x76, short, ..] => (jump + 2, i32::from(*short as i8), false),
+        [0x0f, 0x86, ..] => (jump + 6, int32(code, jump + 2)?, false),
+        [0x77, short, ..] => (jump + 2, i32::from(*short as i8), true),
+        [0x0f, 0x87, ..] => (jump + 6, int32(code, jump + 2)?, true),
         _ => return None,
     };
-    let slow = body.checked_add_signed(distance as isize)?;
+    let target = next.checked_add_signed(distance as isize)?;
+    let (body, slow) = if to_body { (target, next) } else { (next, target) };
     let frame_at = slow + MOV_R10D.len();
     let arguments_at = frame_at + 4 + MOV_R11D.len();
     let call = arguments_at + 4;
     let ret = call + 5;
+    let back = if to_body { Some(ret + 1) } else { jump_target(code, ret + 1) };
     let well_formed = code.get(slow..)?.starts_with(&MOV_R10D)
         && code.get(frame_at + 4..)?.starts_with(&MOV_R11D)
         && *code.get(call)? == 0xe8
         && *code.get(ret)? == 0xc3
-        && jump_target(code, ret + 1)? == body;
+        && back == Some(body);
     let operand = |at| int32(code, at).map(|value| value as u32);
     well_formed.then_some(Check { form, body, frame: operand(frame_at)?, frame_at, arguments: operand(arguments_at)? })
 }
@@ -107,7 +112,7 @@ mod tests {
         code.extend(COMPARE_R11);
         code.extend([0x76, 0x01, 0xc3]);
         code.extend([0x41, 0xba, 0x00, 0x10, 0, 0, 0x41, 0xbb, 0x20, 0, 0, 0]);
-        code.extend([0xe8, 0, 0, 0, 0, 0xc3, 0xeb, 0xea]);
+        code.extend([0xe8, 0, 0, 0, 0, 0xc3, 0xeb, 0xeb]);
         code
     }
 
@@ -122,10 +127,18 @@ mod tests {
     fn reads_the_form_that_compares() {
         let mut code = COMPARE_RSP.to_vec();
         code.extend([
-            0x76, 0x01, 0xc3, 0x41, 0xba, 0x18, 0, 0, 0, 0x41, 0xbb, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0xc3, 0xeb, 0xea,
+            0x76, 0x01, 0xc3, 0x41, 0xba, 0x18, 0, 0, 0, 0x41, 0xbb, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0xc3, 0xeb, 0xeb,
         ]);
         let check = parse(&code).expect("a check");
         assert_eq!((check.form, check.body, check.frame), (Form::Compare, 11, 0x18));
+    }
+
+    #[test]
+    fn reads_the_layout_without_optimisation() {
+        let mut code = COMPARE_RSP.to_vec();
+        code.extend([0x77, 0x12, 0x41, 0xba, 0x18, 0, 0, 0, 0x41, 0xbb, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0xc3, 0xc3]);
+        let check = parse(&code).expect("a check");
+        assert_eq!((check.form, check.body, check.frame_at), (Form::Compare, 29, 13));
     }
 
     #[test]
