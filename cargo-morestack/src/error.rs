@@ -8,6 +8,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    #[error(transparent)]
+    Verify(#[from] crate::verify::Error),
+
     #[error("cannot {action} `{}`: {source}", path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
 

@@ -23,7 +23,6 @@ pub mod shell;
 pub mod stdlib;
 pub mod toolchain;
 pub mod user_cache;
-// Until the verifier is there.
-mod verify;
+pub mod verify;
 
 pub use error::{Error, Result};

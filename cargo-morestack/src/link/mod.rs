@@ -108,7 +108,11 @@ fn link(session: &Session, job: &Job, words: Vec<OsString>) -> Result<ExitCode> 
 
 /// What is done to an executable that is linked.
 fn finish(session: &Session, job: &Job, output: &Path) -> Result<()> {
-    crate::verify::process(output, &crate::verify::Options { plain_objects_allowed: job.plain_objects })?;
+    let options = crate::verify::Options { plain_objects_allowed: job.plain_objects, left_unchecked: Vec::new() };
+    let report = crate::verify::process(output, &options)?;
+    if std::env::var_os("MORESTACK_REPORT").is_some() {
+        eprintln!("{report}");
+    }
     job.strip.apply(session, output)
 }
 
