@@ -109,6 +109,8 @@ morestack_foreign:
     cmpq $0, %fs:TCB_guard
     je 1f
     movq %fs:morestack_seg@tpoff, %r10
+    testq %r10, %r10
+    jz 1f
     cmpq %r10, %rsp
     jb 1f
     cmpq SEG_hi(%r10), %rsp

@@ -112,6 +112,8 @@ __morestack:
     cmpq $0, %fs:morestack_foreign_stack@tpoff + FOREIGN_sp
     je "morestack$not_small"
     movq %fs:morestack_seg@tpoff, %rax
+    testq %rax, %rax                # none: a handler that has interrupted mapped code
+    jz "morestack$here"
     cmpq %rax, %rsp
     jb "morestack$here"
     cmpq SEG_hi(%rax), %rsp
