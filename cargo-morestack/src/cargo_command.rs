@@ -4,7 +4,7 @@ use crate::codegen::Cache;
 use crate::error::{Error, Result};
 use crate::session::{self, Programs, Session, TARGET};
 use crate::toolchain::Toolchain;
-use crate::{runtime, shell, stdlib};
+use crate::{probe, runtime, shell, stdlib};
 use serde::Deserialize;
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -24,9 +24,14 @@ pub struct Request {
 }
 
 impl Request {
-    pub fn new(subcommand: &'static str, mut small_threads: bool, mut arguments: Vec<OsString>) -> Self {
-        let end = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
-        let passed_on = arguments.split_off(end);
+    /// `passed_on` begins with `--`, unless it is empty.
+    pub fn new(
+        subcommand: &'static str,
+        mut small_threads: bool,
+        mut arguments: Vec<OsString>,
+        passed_on: Vec<OsString>,
+    ) -> Self {
+        // Our option may stand amid cargo's.
         arguments.retain(|word| {
             let is_ours = word == "--small-threads";
             small_threads |= is_ours;
@@ -99,6 +104,7 @@ fn prepare(request: &Request) -> Result<Session> {
         tool: identity()?,
     };
     if request.subcommand != "check" {
+        probe::ensure(&session.toolchain)?;
         session.checked_std = stdlib::ensure(&session.toolchain)?;
         if !project.has_runtime {
             session.runtime = runtime::ensure(&session)?;
@@ -157,6 +163,8 @@ struct Project {
 struct Metadata {
     target_directory: PathBuf,
     packages: Vec<Package>,
+    #[serde(skip)]
+    has_dependencies: bool,
 }
 
 #[derive(Deserialize)]
@@ -166,31 +174,41 @@ struct Package {
 
 impl Project {
     fn ask(arguments: &[OsString]) -> Result<Self> {
-        let mut command = cargo();
-        command.args(["metadata", "--format-version", "1"]);
-        for (name, value) in values(arguments, &["--manifest-path", "--config", "-Z"]) {
-            command.arg(name).arg(value);
-        }
-        // Whatever forbids cargo to look for newer packages forbids it here.
-        command.args(
-            arguments.iter().filter(|word| ["--offline", "--locked", "--frozen"].iter().any(|flag| word == flag)),
-        );
-        let output = command.stdin(Stdio::null()).output().map_err(Error::run(Path::new("cargo")))?;
-        let metadata = serde_json::from_slice::<Metadata>(&output.stdout).ok().filter(|_| output.status.success());
-        let metadata = metadata.ok_or_else(|| Error::Failed {
-            command: "cargo metadata".into(),
-            status: output.status.to_string(),
-            output: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })?;
+        // The second hardly ever fails where the first does, for want of a network for example.
+        let known = metadata(arguments, false).or_else(|_| metadata(arguments, true))?;
         let target_directory = match values(arguments, &["--target-dir"]).last() {
             Some((_, directory)) => {
                 std::path::absolute(directory).map_err(Error::file("find", Path::new(directory)))?
             }
-            None => metadata.target_directory,
+            None => known.target_directory,
         };
-        let has_runtime = metadata.packages.iter().any(|package| package.name == "morestack");
+        // Where the dependencies are not known, the linker will see.
+        let has_runtime = !known.has_dependencies || known.packages.iter().any(|package| package.name == "morestack");
         Ok(Self { target_directory: target_directory.join("morestack"), has_runtime })
     }
+}
+
+fn metadata(arguments: &[OsString], without_dependencies: bool) -> Result<Metadata> {
+    let mut command = cargo();
+    command.args(["metadata", "--format-version", "1"]);
+    if without_dependencies {
+        command.arg("--no-deps");
+    }
+    for (name, value) in values(arguments, &["--manifest-path", "--config", "-Z"]) {
+        command.arg(name).arg(value);
+    }
+    // Whatever forbids cargo to look for newer packages forbids it here.
+    command.args(arguments.iter().filter(|word| ["--offline", "--locked", "--frozen"].iter().any(|flag| word == flag)));
+    // Flags and wrappers are for the build. Here they could only be in the way.
+    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTC_WRAPPER", "");
+    let output = command.stdin(Stdio::null()).output().map_err(Error::run(Path::new("cargo")))?;
+    let metadata = serde_json::from_slice::<Metadata>(&output.stdout).ok().filter(|_| output.status.success());
+    let metadata = metadata.ok_or_else(|| Error::Failed {
+        command: "cargo metadata".into(),
+        status: output.status.to_string(),
+        output: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })?;
+    Ok(Metadata { has_dependencies: !without_dependencies, ..metadata })
 }
 
 /// The options among `names` with their values, for `--name value` and `--name=value`.

@@ -43,7 +43,7 @@ struct CargoArgs {
     #[arg(long)]
     small_threads: bool,
 
-    /// Arguments for cargo, and after `--` for what it runs
+    /// Arguments for cargo; what follows `--` is for the program that it runs
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     rest: Vec<OsString>,
 }
@@ -57,6 +57,8 @@ pub fn run(mut words: Vec<OsString>) -> Result<ExitCode> {
     if words.first().is_some_and(|word| word == "morestack") {
         words.remove(0);
     }
+    // What follows `--` is for the program that cargo runs.
+    let passed_on = words.split_off(words.iter().position(|word| word == "--").unwrap_or(words.len()));
     let cli = Cli::parse_from([OsString::from("cargo morestack")].into_iter().chain(words));
     let (subcommand, arguments) = match cli.command {
         Command::Build(arguments) => ("build", arguments),
@@ -66,5 +68,5 @@ pub fn run(mut words: Vec<OsString>) -> Result<ExitCode> {
         Command::Check(arguments) => ("check", arguments),
         Command::Clean(arguments) => return cargo_command::clean(&arguments.rest),
     };
-    cargo_command::run(&Request::new(subcommand, arguments.small_threads, arguments.rest))
+    cargo_command::run(&Request::new(subcommand, arguments.small_threads, arguments.rest, passed_on))
 }

@@ -42,6 +42,12 @@ pub enum Error {
     #[error("{what} cannot be part of a split build: {why}; {remedy}")]
     Refused { what: String, why: &'static str, remedy: &'static str },
 
+    #[error(
+        "{compiler} cannot make split builds: expected {expected}; found {found}; \
+         use a compiler that this version of cargo-morestack is tested with, or a later version of cargo-morestack"
+    )]
+    Probe { compiler: String, expected: String, found: String },
+
     #[error("there is no place for what is made once per compiler: {reason}; set `HOME` or `XDG_CACHE_HOME`")]
     NoCache { reason: String },
 

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod codegen;
 pub mod error;
 pub mod link;
+pub mod probe;
 pub mod runtime;
 pub mod rustc;
 pub mod rustdoc;

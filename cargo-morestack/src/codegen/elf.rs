@@ -77,6 +77,20 @@ pub fn calls_past_the_thunk(object: &[u8]) -> Result<BTreeSet<String>> {
     Ok(found)
 }
 
+/// Whether a relocation of `object` refers to the symbol `name`.
+///
+/// # Errors
+/// When `object` is no ELF object.
+pub fn refers_to(object: &[u8], name: &str) -> Result<bool> {
+    let file = ElfFile64::<Endianness>::parse(object).map_err(Error::bad_object("an object"))?;
+    let mut targets =
+        file.sections().flat_map(|section| section.relocations()).map(|(_, relocation)| relocation.target());
+    Ok(targets.any(|target| {
+        let RelocationTarget::Symbol(symbol) = target else { return false };
+        file.symbol_by_index(symbol).is_ok_and(|symbol| symbol.name() == Ok(name))
+    }))
+}
+
 /// Makes the notes by which LLVM tells linkers of split stacks invisible to them.
 ///
 /// On seeing `.note.GNU-split-stack`, `lld` rewrites the prologues of functions that call unchecked ones, so that they ask for more

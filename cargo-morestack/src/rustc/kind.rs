@@ -39,11 +39,15 @@ impl Kind {
         }
         let types = args.crate_types();
         // cargo names the target for crates of the program and not for those that run on the host.
-        if args.option("--target") != Some(TARGET) || types.contains(&"proc-macro") {
+        if args.option("--target") != Some(TARGET) {
             return Self::NotOurs;
         }
+        // cargo asks about all crate types at once, and tells build scripts the configuration.
         if args.options("--print").next().is_some() {
             return Self::Plain;
+        }
+        if types.contains(&"proc-macro") {
+            return Self::NotOurs;
         }
         // Build scripts feed what they try out through standard input, or do not name it.
         let Some(name) = args.option("--crate-name").filter(|_| !args.has("-")) else { return Self::NotOurs };
