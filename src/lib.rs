@@ -26,6 +26,7 @@
 //! - [`blocking`]: for calls that block their OS thread.
 //! - [`runtime`]: runtimes of one's own, and reports of workers that are stuck. Without one a default runtime starts on first
 //!   use, with a worker for each core.
+//! - [`alloc`]: a global allocator that needs no foreign call for most blocks, for split builds above all.
 //! - [`#[morestack::main]`](macro@main) and [`#[morestack::test]`](macro@test): a program or a test as a task.
 //!
 //! All of it works on OS threads as well as in tasks.
@@ -76,6 +77,7 @@ compile_error!(
 
 include!(concat!(env!("OUT_DIR"), "/macros.rs"));
 
+pub mod alloc;
 #[doc(hidden)]
 pub mod arch;
 pub mod net;
