@@ -35,7 +35,7 @@ fn an_address_in_use_is_named() {
 
 #[test]
 fn what_nobody_asked_for_is_answered_with_the_usage() {
-    let wrong: [(&str, &[&str]); 11] = [
+    let wrong: [(&str, &[&str]); 15] = [
         ("echo", &["--nonsense"]),
         ("echo", &["127.0.0.1:0", "more"]),
         ("http", &["--nonsense"]),
@@ -47,6 +47,10 @@ fn what_nobody_asked_for_is_answered_with_the_usage() {
         ("bench", &["spawn", "many"]),
         ("bench", &["yield", "more"]),
         ("bench", &["echo", "0", "0"]),
+        ("split", &["nonsense"]),
+        ("split", &["--against"]),
+        ("split", &["--against", "true"]),
+        ("split", &["--against", "/nonexistent/split", "1", "fib"]),
     ];
     for (example, arguments) in wrong {
         let text = complaint(example, arguments);
