@@ -1,8 +1,9 @@
-//! Parked tasks. Their memory is what the process has more while they are parked: stacks, control blocks, handles, and, apart
+//! Parked tasks, each after a `format!`. Their memory is what the process has more while they are parked: stacks, control blocks, handles, and, apart
 //! from that, page tables, which the kernel does not count as resident.
 
 use crate::report::{Memory, line, nanos};
 use morestack::thread::{self, JoinHandle};
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -25,9 +26,13 @@ impl Gate {
 /// Spawns `n` tasks, and returns when each has come to the gate.
 fn park(n: usize, gate: &Arc<Gate>) -> Vec<JoinHandle<()>> {
     let tasks = (0..n)
-        .map(|_| {
+        .map(|i| {
             let gate = gate.clone();
-            thread::spawn(move || gate.wait())
+            thread::spawn(move || {
+                // What a task has done before it waits leaves its mark: how far its stack has been used, or has grown.
+                black_box(format!("task {i} waits"));
+                gate.wait();
+            })
         })
         .collect();
     while gate.waiting.load(Ordering::Relaxed) < n {
