@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::Options;
 use super::check::MOVABLE;
 use super::error::Problem;
+use super::limits;
 use super::movable::Pin;
 use super::program::{Kind, Program};
 use super::state::Value;
@@ -105,7 +106,7 @@ pub(super) fn settle(program: &mut Program<'_, '_>, options: &Options) -> (Count
                     continue;
                 }
             };
-            if Some(target) != call.target {
+            if Some(target) != call.target && call.len >= 5 {
                 patches.push(redirect(call, target));
             }
         }
@@ -128,7 +129,14 @@ pub(super) fn way(program: &Program<'_, '_>, options: &Options, call: &Call) -> 
     let runtime = &program.runtime;
     let Some(target) = call.target else { return Err(Problem::RawIndirect) };
     if runtime.dispatches(target) {
-        return if call.framed { dispatched(program, call) } else { Err(Problem::NoFramePointer) };
+        if !call.framed {
+            return Err(Problem::NoFramePointer);
+        }
+        let way = dispatched(program, call);
+        if call.distance > limits::COPIED && matches!(way, Way::Foreign | Way::Indirect) {
+            return Err(Problem::TooFarToCopy { distance: call.distance, limit: limits::COPIED });
+        }
+        return Ok(way);
     }
     if runtime.stubs.contains(&target) {
         let function = Stubs::find(program.image, runtime).function(target).ok_or(Problem::Nowhere { target })?;
@@ -146,16 +154,26 @@ pub(super) fn way(program: &Program<'_, '_>, options: &Options, call: &Call) -> 
             if program.left_unchecked(&program.image.functions[callee], options) && !runtime.is_part(target) =>
         {
             // A short jump has no room for the distance of a stub.
-            if call.framed && call.len >= 5 { Ok(Way::Stub(target)) } else { Err(Problem::NoFramePointer) }
+            if !call.framed || call.len < 5 {
+                return Err(Problem::NoFramePointer);
+            }
+            if call.distance > limits::COPIED {
+                return Err(Problem::TooFarToCopy { distance: call.distance, limit: limits::COPIED });
+            }
+            Ok(Way::Stub(target))
         }
         Kind::Foreign(reason) => Err(Problem::CallsForeign { target: program.name(target), reason: reason.clone() }),
     }
 }
 
 /// A call through the thunk: what `%r11` is known to hold decides.
-fn dispatched(program: &Program<'_, '_>, call: &Call) -> Result<Way, Problem> {
+fn dispatched(program: &Program<'_, '_>, call: &Call) -> Way {
+    // A short jump has no room for the distance of anything else.
+    if call.len < 5 {
+        return Way::Indirect;
+    }
     let foreign = if call.registers_only { Way::ForeignRegisters } else { Way::Foreign };
-    Ok(match call.r11 {
+    match call.r11 {
         Value::Address(target) => match program.image.at(target) {
             Some(_) if program.runtime.is_part(target) => Way::Indirect,
             Some(callee) => match program.kinds[callee] {
@@ -168,7 +186,7 @@ fn dispatched(program: &Program<'_, '_>, call: &Call) -> Result<Way, Problem> {
         },
         Value::Foreign(_) => foreign,
         _ => Way::Indirect,
-    })
+    }
 }
 
 /// Hand-written functions that only hand on what they are given. Others may return an address on the stack.

@@ -77,8 +77,9 @@ pub(super) fn flow(ins: &Instruction) -> Flow {
         // What iced calls a call into the kernel comes back behind it.
         FlowControl::Call if !ins.is_call_far() => Flow::Next,
         FlowControl::Call | FlowControl::IndirectCall => Flow::IndirectCall,
-        FlowControl::Interrupt if ins.mnemonic() == Mnemonic::Int => Flow::Next,
-        FlowControl::Interrupt | FlowControl::Exception => Flow::Stop,
+        // A breakpoint's handler may go on behind it.
+        FlowControl::Interrupt => Flow::Next,
+        FlowControl::Exception => Flow::Stop,
         FlowControl::XbeginXabortXend if ins.mnemonic() == Mnemonic::Xbegin => Flow::Branch(ins.near_branch_target()),
         FlowControl::XbeginXabortXend => Flow::Next,
     }
@@ -220,6 +221,7 @@ impl<'d> Code<'d> {
             }
             match flow {
                 Flow::Stop | Flow::Return | Flow::Jump(_) | Flow::Indirect => return Ok(()),
+                Flow::Next if ins.mnemonic() == Mnemonic::Int3 => {}
                 Flow::Next | Flow::Branch(_) if after == self.bytes.len() => return Err((address, Problem::RunsOff)),
                 _ => {}
             }

@@ -177,6 +177,16 @@ pub enum Problem {
     /// A call through the thunk without a frame pointer.
     #[error("calls through the thunk without a frame pointer of its own, which bounds what the thunk copies")]
     NoFramePointer,
+    /// A foreign call from a frame so large that its arguments cannot be told from the rest.
+    #[error(
+        "may call foreign code from a frame of {distance} bytes, of which the thunk copies {limit} at most as arguments"
+    )]
+    TooFarToCopy {
+        /// Bytes between the stack pointer and the frame pointer.
+        distance: i64,
+        /// What the thunk copies at most.
+        limit: i64,
+    },
     /// The check is there but not what follows from it.
     #[error("begins with a check whose slow path is malformed: {0}")]
     SlowPath(String),
@@ -258,6 +268,7 @@ impl Problem {
                 "inline assembly must not move the stack pointer by amounts that are not constants: put it into a naked function \
                  or an assembly file, which runs as foreign code"
             }
+            Problem::TooFarToCopy { .. } => "put its large locals into a `Box` or a `Vec`",
             Problem::NoFramePointer => "compile it with `-C force-frame-pointers=yes`",
             Problem::SlowPath(_) => "this compiler's check is not known: use one that the probe accepts",
             Problem::NoBound | Problem::TrustedWithoutCheck | Problem::BoundTooLarge { .. } => {

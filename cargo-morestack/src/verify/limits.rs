@@ -48,3 +48,7 @@ const _: () = assert!(RED_ZONE <= RETURN + LEAF && LEAF <= MORESTACK + RETURN);
 
 /// Bytes of a page, as compilers touch the pages of a large frame.
 pub(super) const PAGE: i64 = 4096;
+
+/// As many bytes between `%rsp` and `%rbp` the thunk copies, at most, for a foreign function that may get arguments there.
+/// The runtime keeps the same number.
+pub(super) const COPIED: i64 = 128 << 10;

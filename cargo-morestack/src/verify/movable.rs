@@ -90,7 +90,7 @@ fn frame_operand(inst: &Inst, state: &State) -> bool {
             let saved = state.saved.unwrap_or(-8);
             // With an index it is an array's element, and arrays do not reach so far.
             inst.ins.memory_index() != Register::None
-                || stack_range(&inst.ins, state).is_none_or(|range| range.end <= saved || saved + 8 <= range.start)
+                || stack_range(&inst.ins, state).is_none_or(|(range, _)| range.end <= saved || saved + 8 <= range.start)
         }
     }
 }

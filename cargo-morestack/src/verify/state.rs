@@ -65,13 +65,19 @@ pub(super) enum Frame {
 /// Registers that a callee may change.
 const CALLER_SAVED: [usize; 9] = [0, 1, 2, 6, 7, 8, 9, 10, 11];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Eight bytes of the frame: their address relative to the entry, and whether that is exact (see [`Depth`]).
+pub(super) type Place = (i64, bool);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) rsp: Depth,
     pub(super) rbp: Frame,
     /// Where the caller's `%rbp` is saved.
     pub(super) saved: Option<i64>,
     pub(super) values: [Value; 16],
+    /// What the compiler has put aside in the frame. Only values that no variable of a program can have: a variable could
+    /// be changed through a pointer, this is changed where it is seen.
+    places: Vec<(Place, Value)>,
     /// Registers that may hold a stack address which the check or a probe left there: nobody may read them.
     pub(super) stale: u16,
     /// Something was stored through `%rsp` since the last call: perhaps an argument of the next.
@@ -87,6 +93,7 @@ impl State {
             rbp: Frame::Callers,
             saved: None,
             values: [Value::Unknown; 16],
+            places: Vec::new(),
             stale: 0,
             stored: false,
             realigned: false,
@@ -98,7 +105,7 @@ impl State {
         if self.rsp != other.rsp {
             return Err(Problem::DepthsDiffer { one: self.rsp.to_string(), other: other.rsp.to_string() });
         }
-        let before = *self;
+        let before = self.clone();
         if self.rbp != other.rbp {
             self.rbp = Frame::Other;
         }
@@ -110,10 +117,15 @@ impl State {
                 *value = Value::Unknown;
             }
         }
+        self.places.retain(|place| other.places.contains(place));
         self.stale |= other.stale;
         self.stored |= other.stored;
         self.realigned |= other.realigned;
         Ok(*self != before)
+    }
+
+    pub(super) fn with_rsp(&self, rsp: Depth) -> State {
+        State { rsp, ..self.clone() }
     }
 
     /// A call: what the callee keeps is still known.
@@ -131,5 +143,19 @@ impl State {
     pub(super) fn set(&mut self, register: usize, value: Value, stale: bool) {
         self.values[register] = value;
         self.stale = self.stale & !(1 << register) | u16::from(stale) << register;
+    }
+
+    /// Puts a value aside. It must be none that a variable can have.
+    pub(super) fn put(&mut self, place: Place, value: Value) {
+        self.places.push((place, value));
+    }
+
+    pub(super) fn get(&self, place: Place) -> Value {
+        self.places.iter().find(|(known, _)| *known == place).map_or(Value::Unknown, |(_, value)| *value)
+    }
+
+    /// Something is written there.
+    pub(super) fn overwrite(&mut self, range: &std::ops::Range<i64>, exact: bool) {
+        self.places.retain(|((at, known), _)| *known != exact || at + 8 <= range.start || range.end <= *at);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic, Register};
+use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register};
 
 use super::check::{Check, Form};
 use super::decode::{Code, Fault, Flow, Inst, Memory, R11, RBP, RSP, Role, flow, is_immediate, number};
@@ -27,6 +27,8 @@ pub(super) struct Call {
     pub(super) registers_only: bool,
     /// `%rbp` bounds the frame (the caller's, at a tail jump), as the thunk needs it.
     pub(super) framed: bool,
+    /// Bytes between `%rsp` and `%rbp`: what the thunk copies for a foreign function.
+    pub(super) distance: i64,
 }
 
 /// What following a function showed.
@@ -142,7 +144,7 @@ impl<'w, 'd> Walk<'w, 'd> {
         let changed = match self.states.get_mut(&address) {
             Some(known) => known.join(state).map_err(|problem| (address, problem))?,
             None => {
-                self.states.insert(address, *state);
+                self.states.insert(address, state.clone());
                 true
             }
         };
@@ -154,7 +156,7 @@ impl<'w, 'd> Walk<'w, 'd> {
 
     /// From a leader to where control leaves or meets the next.
     fn run(&mut self, leader: u64) -> Result<(), Fault> {
-        let mut state = self.states[&leader];
+        let mut state = self.states[&leader].clone();
         let mut address = leader;
         loop {
             let Some(index) = (address < self.code.range.end).then(|| self.code.at(address)).flatten() else {
@@ -180,7 +182,11 @@ impl<'w, 'd> Walk<'w, 'd> {
                 }
                 Flow::Jump(target) => return self.branch(inst, &state, target),
                 Flow::Branch(_) if inst.role == Role::Jump => probed(inst, self.code, &mut state).map_err(wrong)?,
-                Flow::Branch(target) => self.branch(inst, &state, target)?,
+                Flow::Branch(target) => {
+                    // `loop` counts.
+                    values(self.image, inst, &mut state);
+                    self.branch(inst, &state, target)?;
+                }
                 Flow::Indirect => return self.indirect(inst, &state),
                 Flow::Call(target) => {
                     self.call(inst, &state, Some(target), false);
@@ -224,8 +230,7 @@ impl<'w, 'd> Walk<'w, 'd> {
             return Ok(());
         }
         if self.reporting {
-            let value = number(inst.ins.op0_register()).map(|register| state.values[register]);
-            if let Some(Value::Target(base)) = value {
+            if let Value::Target(base) = operand(&inst.ins, 0, state) {
                 self.jumps.push((inst.address(), Some(base)));
             } else if state.rsp == Depth::ENTRY && state.rbp == Frame::Callers {
                 self.call(inst, state, None, true);
@@ -267,6 +272,10 @@ impl<'w, 'd> Walk<'w, 'd> {
             r11: state.values[R11],
             registers_only,
             framed,
+            distance: match state.rbp {
+                Frame::Own(at) => at - state.rsp.low,
+                _ => 0,
+            },
         });
     }
 
@@ -276,7 +285,7 @@ impl<'w, 'd> Walk<'w, 'd> {
         let code = self.code;
         for (pad, pushed) in code.landing.of_call(at) {
             let rsp = state.rsp.moved(pushed as i64).ok_or((pad, Problem::UnknownStackPointer))?;
-            self.reach(pad, &State { rsp, ..*state })?;
+            self.reach(pad, &state.with_rsp(rsp))?;
         }
         Ok(())
     }
@@ -297,13 +306,13 @@ impl<'w, 'd> Walk<'w, 'd> {
         if matches!(inst.memory, Memory::None | Memory::Address) || inst.ins.memory_index() != Register::None {
             return Ok(());
         }
-        let Some(range) = stack_range(&inst.ins, state) else { return Ok(()) };
+        let Some((range, exact)) = stack_range(&inst.ins, state) else { return Ok(()) };
         let below = state.rsp.low - range.start;
         if below > limits::RED_ZONE {
             return Err(Problem::BelowRedZone { below });
         }
         self.facts.reach = self.facts.reach.max(-range.start);
-        if inst.memory == Memory::Writes && state.rsp.exact().is_some() {
+        if inst.memory == Memory::Writes && exact {
             let overlaps = |start: i64| range.start < start + 8 && start < range.end;
             if overlaps(0) || state.saved.is_some_and(overlaps) {
                 return Err(Problem::OverwritesSaved);
@@ -313,18 +322,19 @@ impl<'w, 'd> Walk<'w, 'd> {
     }
 }
 
-/// The bytes of the stack that an operand without an index means, relative to the entry; at lowest, if `%rsp` is not exact.
-pub(super) fn stack_range(ins: &Instruction, state: &State) -> Option<std::ops::Range<i64>> {
-    let base = match ins.memory_base() {
-        Register::RSP => state.rsp.low,
+/// The bytes of the stack that an operand without an index means, relative to the entry, and whether just those; else they
+/// are the lowest that it may mean.
+pub(super) fn stack_range(ins: &Instruction, state: &State) -> Option<(std::ops::Range<i64>, bool)> {
+    let (base, exact) = match ins.memory_base() {
+        Register::RSP => (state.rsp.low, state.rsp.exact().is_some()),
         Register::RBP => match state.rbp {
-            Frame::Own(at) => at,
+            Frame::Own(at) => (at, true),
             _ => return None,
         },
         _ => return None,
     };
     let start = base.checked_add(ins.memory_displacement64() as i64)?;
-    Some(start..start.checked_add(ins.memory_size().size().max(1) as i64)?)
+    Some((start..start.checked_add(ins.memory_size().size().max(1) as i64)?, exact))
 }
 
 /// The end of a loop that touches the pages of a frame: there `%rsp` is what `%r11` was set to before.
@@ -363,6 +373,7 @@ fn step(image: &Image<'_>, inst: &Inst, state: &mut State) -> Result<(), Problem
             } else if let Some(register) = number(register) {
                 state.forget(register);
             }
+            state.stored |= inst.memory == Memory::Writes;
             state.rsp = moved(state.rsp, 8)?;
             risen(state)?;
         }
@@ -434,9 +445,39 @@ fn risen(state: &mut State) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What an operand of eight bytes holds: a register, or a place in the frame.
+fn operand(ins: &Instruction, op: u32, state: &State) -> Value {
+    match ins.op_kind(op) {
+        OpKind::Register if ins.op_register(op).is_gpr64() => state.values[ins.op_register(op).number()],
+        OpKind::Memory if ins.memory_index() == Register::None && ins.memory_size().size() == 8 => {
+            stack_range(ins, state).map_or(Value::Unknown, |(range, exact)| state.get((range.start, exact)))
+        }
+        _ => Value::Unknown,
+    }
+}
+
+/// What an instruction puts aside in the frame.
+fn put_aside(image: &Image<'_>, inst: &Inst, state: &mut State) {
+    let ins = &inst.ins;
+    if inst.memory != Memory::Writes || ins.memory_index() != Register::None {
+        return;
+    }
+    let Some((range, exact)) = stack_range(ins, state) else { return };
+    state.overwrite(&range, exact);
+    if ins.mnemonic() == Mnemonic::Mov && ins.memory_size().size() == 8 {
+        match operand(ins, 1, state) {
+            // The address of a function could be a variable's value.
+            Value::Address(address) if image.executable(address) => {}
+            value @ (Value::Address(_) | Value::Entry(_) | Value::Target(_)) => state.put((range.start, exact), value),
+            _ => {}
+        }
+    }
+}
+
 /// Follows addresses through registers.
 fn values(image: &Image<'_>, inst: &Inst, state: &mut State) {
     let ins = &inst.ins;
+    put_aside(image, inst, state);
     let result = number(ins.op0_register()).filter(|_| ins.op0_register().is_gpr64()).map(|register| {
         let value = match ins.mnemonic() {
             Mnemonic::Lea if ins.memory_base() == Register::RIP => Value::Address(ins.ip_rel_memory_address()),
@@ -444,14 +485,18 @@ fn values(image: &Image<'_>, inst: &Inst, state: &mut State) {
                 state.rsp.moved(ins.memory_displacement64() as i64).map_or(Value::Unknown, Value::Stack)
             }
             Mnemonic::Mov if ins.op1_register() == Register::RSP => Value::Stack(state.rsp),
-            Mnemonic::Mov if ins.memory_base() == Register::RIP && inst.memory == Memory::Reads => {
+            Mnemonic::Mov
+                if ins.memory_base() == Register::RIP
+                    && inst.memory == Memory::Reads
+                    && ins.segment_prefix() == Register::None =>
+            {
                 match image.slot(ins.ip_rel_memory_address()) {
                     Some(Slot::Local(address)) => Value::Address(address),
                     Some(Slot::Foreign(slot)) => Value::Foreign(slot),
                     None => Value::Unknown,
                 }
             }
-            Mnemonic::Mov => number(ins.op1_register()).map_or(Value::Unknown, |source| state.values[source]),
+            Mnemonic::Mov => operand(ins, 1, state),
             Mnemonic::Sub if is_immediate(ins.op1_kind()) => match state.values[register] {
                 Value::Stack(depth) => {
                     depth.moved((ins.immediate(1) as i64).wrapping_neg()).map_or(Value::Unknown, Value::Stack)
