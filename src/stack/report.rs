@@ -62,6 +62,14 @@ pub fn fatal(message: fmt::Arguments<'_>) -> ! {
     unsafe { libc::abort() }
 }
 
+/// Writes a line to standard error. Allocates nothing.
+#[cfg(morestack_split)]
+pub(crate) fn say(message: fmt::Arguments<'_>) {
+    let mut out = Stderr { bytes: [0; Stderr::CAPACITY], len: 0 };
+    let _ = writeln!(out, "morestack: {message}");
+    out.flush();
+}
+
 /// Standard error through a small buffer, so that a message of ordinary length is one `write` and is not torn by others.
 struct Stderr {
     bytes: [u8; Stderr::CAPACITY],

@@ -4,6 +4,8 @@
 //! code fails: its first check links a segment of 2 KB, whatever it calls of foreign code runs on the thread's own stack
 //! again, what that calls back links the next segment, and so on.
 //!
+//! With `MORESTACK_STATS=1` the process says at its end how often its stacks have grown.
+//!
 //! The first thread is caught before `main`, the others by a definition of `pthread_create`, to which the linker binds the program and
 //! the libraries it loads. Threads that are made in other ways (`clone`, C11's `thrd_create`) run as ever.
 
@@ -12,7 +14,7 @@ use crate::arch;
 use crate::stack::layout::MAX_STACK;
 use crate::stack::report;
 use std::cell::UnsafeCell;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
@@ -35,14 +37,32 @@ thread_local! {
 /// Called before `main` (asm/foreign.s puts it into `.init_array`).
 #[unsafe(no_mangle)]
 extern "C" fn morestack_split_start() {
-    // SAFETY: the name is a C string; nobody else runs so early.
-    let value = unsafe { libc::getenv(c"MORESTACK_SMALL_THREADS".as_ptr()) };
-    // SAFETY: what getenv returns is null or a C string, whose first byte can be read.
-    if value.is_null() || unsafe { *value } != b'1'.cast_signed() {
-        return;
+    if is_set(c"MORESTACK_STATS") {
+        // SAFETY: a function of ours, which outlives the process's end.
+        unsafe { libc::atexit(tell) };
     }
-    ASKED.store(true, Ordering::Relaxed);
-    begin();
+    if is_set(c"MORESTACK_SMALL_THREADS") {
+        ASKED.store(true, Ordering::Relaxed);
+        begin();
+    }
+}
+
+/// Whether a variable of the environment is 1.
+fn is_set(name: &CStr) -> bool {
+    // SAFETY: nobody else runs so early; what getenv returns is null or a C string, whose first byte can be read.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        !value.is_null() && *value == b'1'.cast_signed()
+    }
+}
+
+/// Says at the process's end how its stacks have grown.
+extern "C" fn tell() {
+    let stats = crate::stack::stats();
+    report::say(format_args!(
+        "{} links, {} copies, {} bytes copied",
+        stats.split_links, stats.split_copies, stats.bytes_copied
+    ));
 }
 
 /// The calling thread runs checked code on small segments from its next check on.
