@@ -69,7 +69,9 @@ pub(super) fn settle(program: &mut Program<'_, '_>, options: &Options) -> (Count
         for call in &program.facts[index].calls {
             let target = match way(program, options, call) {
                 Ok(Way::Direct) => {
-                    counts.direct += 1;
+                    // An earlier run has left the target in `%r11`.
+                    let resolved = call.target.is_some_and(|target| call.r11 == Value::Address(target));
+                    *(if resolved { &mut counts.resolved } else { &mut counts.direct }) += 1;
                     continue;
                 }
                 Ok(Way::Indirect) => {
@@ -106,7 +108,7 @@ pub(super) fn settle(program: &mut Program<'_, '_>, options: &Options) -> (Count
                     continue;
                 }
             };
-            if Some(target) != call.target && call.len >= 5 {
+            if Some(target) != call.target && call.len >= LONG {
                 patches.push(redirect(call, target));
             }
         }
@@ -123,6 +125,9 @@ fn redirect(call: &Call, target: u64) -> Patch {
     let end = call.at + call.len as u64;
     Patch { address: end - 4, bytes: (target.wrapping_sub(end) as i32).to_le_bytes().to_vec() }
 }
+
+/// Bytes of a call or jump that has room for any distance.
+const LONG: usize = 5;
 
 /// The way a call has to go.
 pub(super) fn way(program: &Program<'_, '_>, options: &Options, call: &Call) -> Result<Way, Problem> {
@@ -154,8 +159,11 @@ pub(super) fn way(program: &Program<'_, '_>, options: &Options, call: &Call) -> 
             if program.left_unchecked(&program.image.functions[callee], options) && !runtime.is_part(target) =>
         {
             // A short jump has no room for the distance of a stub.
-            if !call.framed || call.len < 5 {
+            if !call.framed {
                 return Err(Problem::NoFramePointer);
+            }
+            if call.len < LONG {
+                return Err(Problem::TooShort { target: program.name(target) });
             }
             if call.distance > limits::COPIED {
                 return Err(Problem::TooFarToCopy { distance: call.distance, limit: limits::COPIED });
@@ -169,7 +177,7 @@ pub(super) fn way(program: &Program<'_, '_>, options: &Options, call: &Call) -> 
 /// A call through the thunk: what `%r11` is known to hold decides.
 fn dispatched(program: &Program<'_, '_>, call: &Call) -> Way {
     // A short jump has no room for the distance of anything else.
-    if call.len < 5 {
+    if call.len < LONG {
         return Way::Indirect;
     }
     let foreign = if call.registers_only { Way::ForeignRegisters } else { Way::Foreign };

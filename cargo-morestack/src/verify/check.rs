@@ -74,7 +74,7 @@ pub(super) fn parse(image: &Image<'_>, address: u64, size: u64, morestack: u64) 
         let less = i32::from_le_bytes([code[4], code[5], code[6], code[7]]);
         match less.checked_neg() {
             Some(less) if less > 0 => (Form::Long(less as u32), LONG_AT as usize + LONG.len()),
-            _ => return Start::Malformed(format!("the check subtracts {less} bytes")),
+            _ => return Start::Malformed(format!("the check subtracts {} bytes", -i64::from(less))),
         }
     } else {
         return Start::Plain;

@@ -3,97 +3,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use iced_x86::{
-    Code as Op, Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory,
-    InstructionInfoOptions, Mnemonic, OpAccess, OpKind, Register,
-};
+use iced_x86::{Decoder, DecoderError, DecoderOptions, InstructionInfoFactory, Mnemonic};
 
 use super::error::Problem;
+use super::inst::{Flow, Inst, flow};
 use super::landing::Landing;
-
-/// An instruction with what the passes over it ask again and again.
-#[derive(Clone, Debug)]
-pub(super) struct Inst {
-    pub(super) ins: Instruction,
-    /// General registers it may change, whole or in part; a bit per number.
-    pub(super) writes: u16,
-    /// General registers it may read as values or to form an address, implicitly too.
-    pub(super) reads: u16,
-    pub(super) memory: Memory,
-    pub(super) role: Role,
-}
-
-/// What an instruction does with its explicit memory operand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Memory {
-    /// It has none.
-    None,
-    /// Computes the address only (`lea`, prefetches, long no-ops).
-    Address,
-    Reads,
-    Writes,
-}
-
-/// Its part in a loop that touches each page of a large frame:
-///
-/// ```text
-///     mov %rsp,%r11 ; sub $N,%r11            Setup (or lea -N(%rsp),%r11)
-///  1: sub $4096,%rsp ; movq $0,(%rsp)
-///     cmp %r11,%rsp                          Compare
-///     jne 1b                                 Jump
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Any,
-    Setup,
-    Compare,
-    Jump,
-}
-
-/// Where control goes after an instruction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
-    Next,
-    /// Nowhere: it traps.
-    Stop,
-    Return,
-    Jump(u64),
-    /// To the target or on.
-    Branch(u64),
-    /// An indirect jump.
-    Indirect,
-    Call(u64),
-    IndirectCall,
-}
-
-pub(super) fn flow(ins: &Instruction) -> Flow {
-    match ins.flow_control() {
-        FlowControl::Next => Flow::Next,
-        FlowControl::UnconditionalBranch if ins.is_jmp_short_or_near() => Flow::Jump(ins.near_branch_target()),
-        FlowControl::UnconditionalBranch | FlowControl::IndirectBranch => Flow::Indirect,
-        FlowControl::ConditionalBranch => Flow::Branch(ins.near_branch_target()),
-        FlowControl::Return => Flow::Return,
-        FlowControl::Call if ins.is_call_near() => Flow::Call(ins.near_branch_target()),
-        // What iced calls a call into the kernel comes back behind it.
-        FlowControl::Call if !ins.is_call_far() => Flow::Next,
-        FlowControl::Call | FlowControl::IndirectCall => Flow::IndirectCall,
-        // A breakpoint's handler may go on behind it.
-        FlowControl::Interrupt => Flow::Next,
-        FlowControl::Exception => Flow::Stop,
-        FlowControl::XbeginXabortXend if ins.mnemonic() == Mnemonic::Xbegin => Flow::Branch(ins.near_branch_target()),
-        FlowControl::XbeginXabortXend => Flow::Next,
-    }
-}
-
-/// A general register's number, for any part of it.
-pub(super) fn number(register: Register) -> Option<usize> {
-    let full = register.full_register();
-    full.is_gpr64().then(|| full.number())
-}
-
-pub(super) const RSP: usize = 4;
-pub(super) const RBP: usize = 5;
-pub(super) const R11: usize = 11;
+use super::probe::Role;
 
 /// The code of one function.
 #[derive(Debug)]
@@ -175,6 +90,7 @@ impl<'d> Code<'d> {
             self.run(&mut decoder, &mut open, factory)?;
         }
         self.find_probes();
+        self.rsp_taken = self.insts.iter().any(|inst| inst.role == Role::Any && inst.takes_rsp());
         Ok(())
     }
 
@@ -209,7 +125,6 @@ impl<'d> Code<'d> {
                 return Err((address, Problem::Overlap));
             }
             let inst = Inst::new(ins, factory);
-            self.rsp_taken |= inst.takes_rsp();
             self.insts.push(inst);
             self.index[offset] = self.insts.len() as u32;
             self.index[offset + 1..after].fill(INSIDE);
@@ -226,60 +141,6 @@ impl<'d> Code<'d> {
                 _ => {}
             }
         }
-    }
-
-    fn find_probes(&mut self) {
-        for jump in 3..self.insts.len() {
-            let ins = &self.insts[jump].ins;
-            if ins.mnemonic() != Mnemonic::Jne || !self.range.contains(&ins.near_branch_target()) {
-                continue;
-            }
-            let Some(first) = self.at(ins.near_branch_target()) else { continue };
-            if first + 3 != jump || first == 0 || !self.is_probe(first) {
-                continue;
-            }
-            self.insts[first + 2].role = Role::Compare;
-            self.insts[jump].role = Role::Jump;
-            let mut setup = first - 1;
-            self.insts[setup].role = Role::Setup;
-            if self.insts[setup].ins.mnemonic() == Mnemonic::Sub && setup > 0 {
-                setup -= 1;
-                self.insts[setup].role = Role::Setup;
-            }
-        }
-    }
-
-    /// Whether the loop's instructions begin here, with the set-up before them.
-    fn is_probe(&self, first: usize) -> bool {
-        let [sub, touch, compare] = [0, 1, 2].map(|n| &self.insts[first + n].ins);
-        let follows = (first..first + 3).all(|n| self.insts[n].ins.next_ip() == self.insts[n + 1].ins.ip());
-        let setup = |n: usize| {
-            let ins = &self.insts[n].ins;
-            ins.next_ip() == self.insts[n + 1].ins.ip() && ins.op0_register() == Register::R11
-        };
-        let r11_from_rsp = |ins: &Instruction| match ins.mnemonic() {
-            Mnemonic::Mov => ins.op1_register() == Register::RSP,
-            Mnemonic::Lea => ins.memory_base() == Register::RSP && ins.memory_index() == Register::None,
-            _ => false,
-        };
-        let before = &self.insts[first - 1].ins;
-        follows
-            && sub.mnemonic() == Mnemonic::Sub
-            && sub.op0_register() == Register::RSP
-            && is_immediate(sub.op1_kind())
-            && touch.code() == Op::Mov_rm64_imm32
-            && touch.memory_base() == Register::RSP
-            && touch.memory_displacement64() == 0
-            && compare.mnemonic() == Mnemonic::Cmp
-            && compare.op0_register() == Register::RSP
-            && compare.op1_register() == Register::R11
-            && setup(first - 1)
-            && (r11_from_rsp(before)
-                || (before.mnemonic() == Mnemonic::Sub
-                    && is_immediate(before.op1_kind())
-                    && first >= 2
-                    && setup(first - 2)
-                    && r11_from_rsp(&self.insts[first - 2].ins)))
     }
 
     /// The first bytes that no path reaches and that are no padding, apart from these.
@@ -300,54 +161,5 @@ impl<'d> Code<'d> {
             }
         }
         None
-    }
-}
-
-pub(super) fn is_immediate(kind: OpKind) -> bool {
-    matches!(kind, OpKind::Immediate8to64 | OpKind::Immediate32to64)
-}
-
-impl Inst {
-    fn new(ins: Instruction, factory: &mut InstructionInfoFactory) -> Inst {
-        let info = factory.info_options(&ins, InstructionInfoOptions::NONE);
-        let (mut writes, mut reads) = (0, 0);
-        for used in info.used_registers() {
-            let Some(number) = number(used.register()) else { continue };
-            let access = used.access();
-            if matches!(access, OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite) {
-                writes |= 1 << number;
-            }
-            if matches!(access, OpAccess::Read | OpAccess::CondRead | OpAccess::ReadWrite | OpAccess::ReadCondWrite) {
-                reads |= 1 << number;
-            }
-        }
-        let memory = (0..ins.op_count()).find(|&op| ins.op_kind(op) == OpKind::Memory).map_or(Memory::None, |op| {
-            match info.op_access(op) {
-                OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite => Memory::Writes,
-                OpAccess::Read | OpAccess::CondRead => Memory::Reads,
-                OpAccess::None | OpAccess::NoMemAccess => Memory::Address,
-            }
-        });
-        Inst { ins, writes, reads, memory, role: Role::Any }
-    }
-
-    pub(super) fn address(&self) -> u64 {
-        self.ins.ip()
-    }
-
-    pub(super) fn has_register(&self, full: Register) -> bool {
-        (0..self.ins.op_count())
-            .any(|op| self.ins.op_kind(op) == OpKind::Register && self.ins.op_register(op).full_register() == full)
-    }
-
-    /// Whether it makes `%rsp` a value that other registers or memory may then hold.
-    fn takes_rsp(&self) -> bool {
-        let ins = &self.ins;
-        if self.memory == Memory::Address && ins.memory_base() == Register::RSP {
-            return ins.op0_register() != Register::RSP && ins.mnemonic() != Mnemonic::Nop;
-        }
-        let frame = ins.mnemonic() == Mnemonic::Mov && ins.op0_register() == Register::RBP;
-        let changed = ins.op_count() > 0 && ins.op0_register() == Register::RSP && ins.mnemonic() != Mnemonic::Xchg;
-        self.has_register(Register::RSP) && !frame && !changed
     }
 }

@@ -227,6 +227,14 @@ pub enum Problem {
         /// How many stubs fit.
         room: usize,
     },
+    /// A short jump to a function that needs a stub.
+    #[error(
+        "jumps to `{target}`, which takes stack without a check, in an instruction too short to lead anywhere else"
+    )]
+    TooShort {
+        /// The function that would need a stub.
+        target: String,
+    },
     /// The unwind table cannot be read.
     #[error("its unwind table cannot be read: {0}")]
     UnwindTable(String),
@@ -278,6 +286,7 @@ impl Problem {
             Problem::StrayCheck => {
                 "give the code a symbol of type function, or remove the bytes: a call through a pointer trusts them"
             }
+            Problem::TooShort { .. } => "hand-written code must call such functions through `__x86_indirect_thunk_r11`",
             Problem::TooManyStubs { .. } => {
                 "too many over-aligned functions: align their locals to 2048 at most or put them into a `Box`"
             }

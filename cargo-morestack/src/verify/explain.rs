@@ -6,7 +6,8 @@ use super::Options;
 use super::calls::{self, Way};
 use super::check::Form;
 use super::image::demangle;
-use super::program::{Kind, Program, instruction};
+use super::inst;
+use super::program::{Kind, Program};
 use super::state::Value;
 
 /// How some functions were compiled, as text.
@@ -82,7 +83,7 @@ impl Program<'_, '_> {
                     None => "    movable\n".to_owned(),
                     Some(pin) if pin.at == function.address => format!("    pinned: it {}\n", pin.why),
                     Some(pin) => {
-                        format!("    pinned: `{}` at {:#x} {}\n", instruction(self.image, pin.at), pin.at, pin.why)
+                        format!("    pinned: `{}` at {:#x} {}\n", inst::text(self.image, pin.at), pin.at, pin.why)
                     }
                 };
             }

@@ -7,9 +7,10 @@
 use iced_x86::{Mnemonic, OpKind, Register};
 
 use super::check;
-use super::decode::{Inst, Memory, RBP, RSP, Role, is_immediate, number};
+use super::inst::{Inst, Memory, RBP, RSP, is_immediate, number};
+use super::probe::Role;
 use super::state::{Frame, State};
-use super::track::stack_range;
+use super::step::stack_range;
 
 /// Why a function's frame is not moved.
 #[derive(Clone, Debug, PartialEq, Eq)]

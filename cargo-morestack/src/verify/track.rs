@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 
-use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register};
+use iced_x86::{InstructionInfoFactory, Mnemonic, Register};
 
 use super::check::{Check, Form};
-use super::decode::{Code, Fault, Flow, Inst, Memory, R11, RBP, RSP, Role, flow, is_immediate, number};
+use super::decode::{Code, Fault};
 use super::error::Problem;
-use super::image::{Image, Slot};
+use super::image::Image;
+use super::inst::{Flow, Inst, Memory, R11, flow};
 use super::limits;
 use super::movable::{self, Pin};
+use super::probe::{Role, probed};
 use super::state::{Depth, Frame, State, Value};
+use super::step::{stack_range, step};
 use super::tables;
+use super::values::{operand, values};
 
 /// A call, or a jump out of the function.
 #[derive(Clone, Copy, Debug)]
@@ -319,224 +323,5 @@ impl<'w, 'd> Walk<'w, 'd> {
             }
         }
         Ok(())
-    }
-}
-
-/// The bytes of the stack that an operand without an index means, relative to the entry, and whether just those; else they
-/// are the lowest that it may mean.
-pub(super) fn stack_range(ins: &Instruction, state: &State) -> Option<(std::ops::Range<i64>, bool)> {
-    let (base, exact) = match ins.memory_base() {
-        Register::RSP => (state.rsp.low, state.rsp.exact().is_some()),
-        Register::RBP => match state.rbp {
-            Frame::Own(at) => (at, true),
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let start = base.checked_add(ins.memory_displacement64() as i64)?;
-    Some((start..start.checked_add(ins.memory_size().size().max(1) as i64)?, exact))
-}
-
-/// The end of a loop that touches the pages of a frame: there `%rsp` is what `%r11` was set to before.
-fn probed(inst: &Inst, code: &Code<'_>, state: &mut State) -> Result<(), Problem> {
-    let step = code.at(inst.ins.near_branch_target()).map_or(0, |first| code.insts[first].ins.immediate(1) as i64);
-    let Value::Stack(goal) = state.values[R11] else { return Err(Problem::UnknownStackPointer) };
-    let left = state.rsp.low - goal.low;
-    if step != limits::PAGE || left < 0 || left % step != 0 || state.rsp.high - goal.high != left {
-        return Err(Problem::UnknownStackPointer);
-    }
-    state.rsp = goal;
-    Ok(())
-}
-
-/// What an instruction that goes on to the next makes of the state.
-fn step(image: &Image<'_>, inst: &Inst, state: &mut State) -> Result<(), Problem> {
-    let ins = &inst.ins;
-    let moved = |depth: Depth, by: i64| depth.moved(by).ok_or(Problem::UnknownStackPointer);
-    match (ins.mnemonic(), ins.op0_register()) {
-        (Mnemonic::Push | Mnemonic::Pushfq, register) => {
-            if ins.stack_pointer_increment() != -8 {
-                return Err(Problem::UnknownStackPointer);
-            }
-            state.rsp = moved(state.rsp, -8)?;
-            if register == Register::RBP && state.rbp == Frame::Callers {
-                state.saved = state.rsp.exact();
-            }
-        }
-        (Mnemonic::Pop | Mnemonic::Popfq, register) => {
-            if ins.stack_pointer_increment() != 8 || register == Register::RSP {
-                return Err(Problem::UnknownStackPointer);
-            }
-            if register == Register::RBP {
-                let saved = state.saved.is_some() && state.saved == state.rsp.exact();
-                state.rbp = if saved { Frame::Callers } else { Frame::Other };
-            } else if let Some(register) = number(register) {
-                state.forget(register);
-            }
-            state.stored |= inst.memory == Memory::Writes;
-            state.rsp = moved(state.rsp, 8)?;
-            risen(state)?;
-        }
-        (Mnemonic::Leave, _) => {
-            let Frame::Own(at) = state.rbp else { return Err(Problem::UnknownStackPointer) };
-            state.rbp = if state.saved == Some(at) { Frame::Callers } else { Frame::Other };
-            state.rsp = moved(Depth::at(at), 8)?;
-            risen(state)?;
-        }
-        (Mnemonic::Sub, Register::RSP) if is_immediate(ins.op1_kind()) => {
-            state.rsp = moved(state.rsp, (ins.immediate(1) as i64).checked_neg().ok_or(Problem::UnknownStackPointer)?)?;
-            risen(state)?;
-        }
-        (Mnemonic::Add, Register::RSP) if is_immediate(ins.op1_kind()) => {
-            state.rsp = moved(state.rsp, ins.immediate(1) as i64)?;
-            risen(state)?;
-        }
-        (Mnemonic::And, Register::RSP) if is_immediate(ins.op1_kind()) => {
-            let mask = ins.immediate(1) as i64;
-            let alignment = mask.checked_neg().filter(|size| *size > 0 && size & (size - 1) == 0);
-            let alignment = alignment.ok_or(Problem::UnknownStackPointer)?;
-            // Stack pointers are multiples of 8, so the worst case is 8 bytes behind a boundary.
-            state.rsp.low = state.rsp.low.checked_sub((alignment - 8).max(0)).ok_or(Problem::UnknownStackPointer)?;
-            state.realigned = true;
-        }
-        (Mnemonic::Lea, Register::RSP) if ins.memory_index() == Register::None => {
-            let by = ins.memory_displacement64() as i64;
-            state.rsp = match (ins.memory_base(), state.rbp) {
-                (Register::RSP, _) => moved(state.rsp, by)?,
-                (Register::RBP, Frame::Own(at)) => moved(Depth::at(at), by)?,
-                _ => return Err(Problem::UnknownStackPointer),
-            };
-            risen(state)?;
-        }
-        (Mnemonic::Mov, Register::RSP) => match state.rbp {
-            Frame::Own(at) if ins.op1_register() == Register::RBP => {
-                state.rsp = Depth::at(at);
-                risen(state)?;
-            }
-            _ => return Err(Problem::UnknownStackPointer),
-        },
-        (Mnemonic::Mov, Register::RBP) if ins.op1_register() == Register::RSP => {
-            state.rbp = state.rsp.exact().map_or(Frame::Other, Frame::Own);
-        }
-        _ => {
-            if inst.writes & 1 << RSP != 0 {
-                return Err(Problem::UnknownStackPointer);
-            }
-            if inst.writes & 1 << RBP != 0 {
-                state.rbp = Frame::Other;
-            }
-            values(image, inst, state);
-            if inst.memory == Memory::Writes && ins.memory_base() == Register::RSP {
-                state.stored = true;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// `%rsp` went up, perhaps: what is below it is gone.
-fn risen(state: &mut State) -> Result<(), Problem> {
-    if state.rsp.high > 0 {
-        return Err(Problem::UnknownStackPointer);
-    }
-    if state.saved.is_some_and(|saved| saved < state.rsp.low) {
-        state.saved = None;
-    }
-    Ok(())
-}
-
-/// What an operand of eight bytes holds: a register, or a place in the frame.
-fn operand(ins: &Instruction, op: u32, state: &State) -> Value {
-    match ins.op_kind(op) {
-        OpKind::Register if ins.op_register(op).is_gpr64() => state.values[ins.op_register(op).number()],
-        OpKind::Memory if ins.memory_index() == Register::None && ins.memory_size().size() == 8 => {
-            stack_range(ins, state).map_or(Value::Unknown, |(range, exact)| state.get((range.start, exact)))
-        }
-        _ => Value::Unknown,
-    }
-}
-
-/// What an instruction puts aside in the frame.
-fn put_aside(image: &Image<'_>, inst: &Inst, state: &mut State) {
-    let ins = &inst.ins;
-    if inst.memory != Memory::Writes || ins.memory_index() != Register::None {
-        return;
-    }
-    let Some((range, exact)) = stack_range(ins, state) else { return };
-    state.overwrite(&range, exact);
-    if ins.mnemonic() == Mnemonic::Mov && ins.memory_size().size() == 8 {
-        match operand(ins, 1, state) {
-            // The address of a function could be a variable's value.
-            Value::Address(address) if image.executable(address) => {}
-            value @ (Value::Address(_) | Value::Entry(_) | Value::Target(_)) => state.put((range.start, exact), value),
-            _ => {}
-        }
-    }
-}
-
-/// Follows addresses through registers.
-fn values(image: &Image<'_>, inst: &Inst, state: &mut State) {
-    let ins = &inst.ins;
-    put_aside(image, inst, state);
-    let result = number(ins.op0_register()).filter(|_| ins.op0_register().is_gpr64()).map(|register| {
-        let value = match ins.mnemonic() {
-            Mnemonic::Lea if ins.memory_base() == Register::RIP => Value::Address(ins.ip_rel_memory_address()),
-            Mnemonic::Lea if ins.memory_base() == Register::RSP && ins.memory_index() == Register::None => {
-                state.rsp.moved(ins.memory_displacement64() as i64).map_or(Value::Unknown, Value::Stack)
-            }
-            Mnemonic::Mov if ins.op1_register() == Register::RSP => Value::Stack(state.rsp),
-            Mnemonic::Mov
-                if ins.memory_base() == Register::RIP
-                    && inst.memory == Memory::Reads
-                    && ins.segment_prefix() == Register::None =>
-            {
-                match image.slot(ins.ip_rel_memory_address()) {
-                    Some(Slot::Local(address)) => Value::Address(address),
-                    Some(Slot::Foreign(slot)) => Value::Foreign(slot),
-                    None => Value::Unknown,
-                }
-            }
-            Mnemonic::Mov => operand(ins, 1, state),
-            Mnemonic::Sub if is_immediate(ins.op1_kind()) => match state.values[register] {
-                Value::Stack(depth) => {
-                    depth.moved((ins.immediate(1) as i64).wrapping_neg()).map_or(Value::Unknown, Value::Stack)
-                }
-                _ => Value::Unknown,
-            },
-            Mnemonic::Movsxd => entry(ins, state),
-            Mnemonic::Add => {
-                match (state.values[register], number(ins.op1_register()).map(|other| state.values[other])) {
-                    (Value::Entry(table), Some(Value::Address(base)))
-                    | (Value::Address(base), Some(Value::Entry(table)))
-                        if table == base =>
-                    {
-                        Value::Target(base)
-                    }
-                    _ => Value::Unknown,
-                }
-            }
-            _ => Value::Unknown,
-        };
-        (register, value)
-    });
-    let mut written = inst.writes;
-    while written != 0 {
-        let register = written.trailing_zeros() as usize;
-        written &= written - 1;
-        match result {
-            Some((to, value)) if to == register => state.set(register, value, inst.role == Role::Setup),
-            _ => state.forget(register),
-        }
-    }
-}
-
-/// `movslq (table,index,4),%r`
-fn entry(ins: &Instruction, state: &State) -> Value {
-    if ins.memory_displacement64() != 0 || ins.memory_index_scale() != 4 || ins.memory_index() == Register::None {
-        return Value::Unknown;
-    }
-    match number(ins.memory_base()).map(|base| state.values[base]) {
-        Some(Value::Address(table)) => Value::Entry(table),
-        _ => Value::Unknown,
     }
 }
