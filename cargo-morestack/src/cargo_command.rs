@@ -51,6 +51,8 @@ pub fn run(request: &Request) -> Result<ExitCode> {
     let mut command = cargo();
     put_in_place(&mut command, request.subcommand, &session)?;
     command.args(without_our_settings(&request.arguments)).args(&request.passed_on);
+    // The linker writes its messages there.
+    fs::create_dir_all(&session.warned).map_err(Error::file("make", &session.warned))?;
     if request.small_threads {
         command.env("MORESTACK_SMALL_THREADS", "1");
     }

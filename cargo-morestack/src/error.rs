@@ -8,9 +8,6 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error(transparent)]
-    Verify(#[from] crate::verify::Error),
-
     #[error("cannot {action} `{}`: {source}", path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
 
@@ -47,6 +44,12 @@ pub enum Error {
          use a compiler that this version of cargo-morestack is tested with, or a later version of cargo-morestack"
     )]
     Probe { compiler: String, expected: String, found: String },
+
+    #[error(transparent)]
+    Unsound(#[from] crate::verify::Error),
+
+    #[error("{0}")]
+    NothingToExplain(String),
 
     #[error("there is no place for what is made once per compiler: {reason}; set `HOME` or `XDG_CACHE_HOME`")]
     NoCache { reason: String },

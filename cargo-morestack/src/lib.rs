@@ -23,6 +23,7 @@ pub mod session;
 pub mod shell;
 pub mod stdlib;
 pub mod toolchain;
+pub mod unchecked;
 pub mod user_cache;
 pub mod verify;
 

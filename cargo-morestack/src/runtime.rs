@@ -112,6 +112,7 @@ fn build(session: &Session, directory: &Path) -> Result<Vec<PathBuf>> {
     let target_directory = directory.join("target");
     let programs = cargo_command::programs(&target_directory)?;
     let warned = target_directory.join("warned");
+    fs::create_dir_all(&warned).map_err(Error::file("make", &warned))?;
     let inner = Session { target_directory, programs, warned, is_runtime: true, ..session.clone() };
     let mut command = cargo_command::cargo();
     cargo_command::put_in_place(&mut command, "build", &inner)?;

@@ -22,7 +22,7 @@ pub fn run(words: Vec<OsString>) -> Result<ExitCode> {
     let mut args = Args::parse(words.iter().cloned());
     // Procedural macros are documented for the host.
     if args.option("--target") == Some(TARGET) {
-        let job = Job::for_doc_tests(&mut args, session.warned.join("doc-tests.link"));
+        let job = Job::for_doc_tests(&mut args, session.warned.join("doc-tests"));
         command.env(session::LINK, session::send(&job)?);
         args.push_codegen("linker", session.programs.linker.display().to_string());
         command.args(args.words()).args(configuration());

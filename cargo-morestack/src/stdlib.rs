@@ -7,7 +7,7 @@ use crate::archive::{self, Member};
 use crate::codegen::{Generator, LeftUnchecked, Settings, elf, names, pool, unit};
 use crate::error::{Error, Result};
 use crate::toolchain::Toolchain;
-use crate::{shell, user_cache};
+use crate::{shell, unchecked, user_cache};
 use std::cmp::Reverse;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,6 @@ const OPTIMIZE: u8 = 3;
 
 /// Says why, where std stays as it is.
 const FOREIGN_STD: &str = "foreign";
-/// Lists the functions that stay unchecked.
-const UNCHECKED: &str = "unchecked.json";
 
 /// An object of std: which rlib it is in, which of the members, and its bitcode.
 struct Work<'a> {
@@ -73,17 +71,17 @@ fn make(toolchain: &Toolchain, directory: &Path) -> Result<()> {
     for (work, unit) in work.iter().zip(generated) {
         replacements.push((work.rlib, work.member, unit?));
     }
-    let mut left: Vec<LeftUnchecked> = Vec::new();
+    let mut left: Vec<Vec<LeftUnchecked>> = rlibs.iter().map(|_| Vec::new()).collect();
     for (rlib, member, unit) in replacements {
         rlibs[rlib].1[member].data = unit.object;
-        left.extend(unit.left_unchecked);
+        left[rlib].extend(unit.left_unchecked);
     }
-    for (name, members) in &rlibs {
-        archive::write(&directory.join(name), members)?;
+    for ((name, members), left) in rlibs.iter().zip(&left) {
+        let path = directory.join(name);
+        archive::write(&path, members)?;
+        unchecked::write(&path, left)?;
     }
-    let path = directory.join(UNCHECKED);
-    let text = serde_json::to_vec_pretty(&left).map_err(Error::BadSession)?;
-    fs::write(&path, text).map_err(Error::file("write", &path))
+    Ok(())
 }
 
 fn stay_foreign(directory: &Path, rlib: &str) -> Result<()> {

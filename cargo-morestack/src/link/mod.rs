@@ -21,7 +21,8 @@ use crate::error::{Error, Result};
 use crate::rustc::args::Args;
 use crate::rustc::kind::Crate;
 use crate::session::{self, Session};
-use crate::shell;
+use crate::{shell, unchecked, verify};
+use inputs::Known;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs;
@@ -41,23 +42,24 @@ pub struct Job {
     strip: Strip,
     /// The crate's own objects were not made by the split build, so they are left as they are.
     plain_objects: bool,
-    /// Where an error is written to that the compiler wrapper is to show in the place of rustc's.
-    error: PathBuf,
+    /// Where messages are written that the compiler wrapper is to show: with `.error` behind it one in the place of rustc's, with
+    /// `.report` behind it one about what was made.
+    messages: PathBuf,
 }
 
 impl Job {
     /// Takes the linker out of `args`, so that ours can be put in.
-    pub fn new(args: &mut Args, this: &Crate, settings: Settings, strip: Strip, error: PathBuf) -> Self {
+    pub fn new(args: &mut Args, this: &Crate, settings: Settings, strip: Strip, messages: PathBuf) -> Self {
         let linker = take_linker(args);
         let (name, directory) = (this.name.clone(), this.directory.clone());
-        Self { linker, name, directory, settings, strip, plain_objects: false, error }
+        Self { linker, name, directory, settings, strip, plain_objects: false, messages }
     }
 
     /// For crates that rustdoc compiles.
-    pub fn for_doc_tests(args: &mut Args, error: PathBuf) -> Self {
+    pub fn for_doc_tests(args: &mut Args, messages: PathBuf) -> Self {
         let linker = take_linker(args);
         let (name, directory, settings) = ("rust_out".into(), PathBuf::new(), Settings::default());
-        Self { linker, name, directory, settings, strip: Strip::Nothing, plain_objects: true, error }
+        Self { linker, name, directory, settings, strip: Strip::Nothing, plain_objects: true, messages }
     }
 }
 
@@ -82,7 +84,7 @@ pub fn run(words: Vec<OsString>) -> Result<ExitCode> {
     let linked = link(&session, &job, words);
     if let Err(error) = &linked {
         // Without it rustc shows the message that this process prints, amid its own.
-        let _ = fs::write(&job.error, error.to_string());
+        let _ = fs::write(job.messages.with_added_extension("error"), error.to_string());
     }
     linked
 }
@@ -90,30 +92,28 @@ pub fn run(words: Vec<OsString>) -> Result<ExitCode> {
 fn link(session: &Session, job: &Job, words: Vec<OsString>) -> Result<ExitCode> {
     let mut words = command::expand(words)?;
     let scratch = tempfile::tempdir().map_err(Error::file("make", &std::env::temp_dir()))?;
-    let brings_runtime = inputs::replace(session, job, &mut words, scratch.path())?;
-    let dialect = Dialect::of(&job.linker);
-    if !brings_runtime {
-        command::insert_before_std(&mut words, session, dialect.group(&inputs::runtime(session)?));
-    }
-    words.extend(dialect.runtime_arguments());
+    let known = inputs::replace(session, job, &mut words, scratch.path())?;
+    words.extend(Dialect::of(&job.linker).runtime_arguments());
     let words = command::shortened(words, scratch.path())?;
     let status = Command::new(&job.linker).args(words.iter()).status().map_err(Error::run(&job.linker))?;
     if !status.success() {
         return Ok(shell::exit_code(status));
     }
     let output = words.output();
-    finish(session, job, &output).inspect_err(|_| drop(fs::remove_file(&output)))?;
+    finish(session, job, &output, &known).inspect_err(|_| drop(fs::remove_file(&output)))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What is done to an executable that is linked.
-fn finish(session: &Session, job: &Job, output: &Path) -> Result<()> {
-    let options = crate::verify::Options { plain_objects_allowed: job.plain_objects, left_unchecked: Vec::new() };
-    let report = crate::verify::process(output, &options)?;
-    if std::env::var_os("MORESTACK_REPORT").is_some() {
-        eprintln!("{report}");
-    }
-    job.strip.apply(session, output)
+fn finish(session: &Session, job: &Job, output: &Path, known: &Known) -> Result<()> {
+    let left_unchecked = known.left_unchecked.iter().map(|left| left.function.clone()).collect();
+    let options = verify::Options { plain_objects_allowed: job.plain_objects, left_unchecked };
+    let report = verify::process(output, &options)?;
+    unchecked::write(output, &known.left_unchecked)?;
+    job.strip.apply(session, output)?;
+    // Without it the build is as good, and says less.
+    let _ = fs::write(job.messages.with_added_extension("report"), report.to_string());
+    Ok(())
 }
 
 /// Whether a file's name is one of a codegen unit of the crate whose files begin with `name`.

@@ -20,6 +20,8 @@ pub enum Kind {
 /// What has to be known of a crate.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Crate {
+    /// For messages.
+    pub title: String,
     /// How its files begin: its name and `-C extra-filename`.
     pub name: String,
     /// Where its files go.
@@ -55,8 +57,10 @@ impl Kind {
         if !links {
             return Self::Plain;
         }
-        let is_executable = args.has("--test") || types.contains(&"bin") || types.is_empty();
+        let is_test = args.has("--test");
+        let is_executable = is_test || types.contains(&"bin") || types.is_empty();
         Self::Split(Crate {
+            title: if is_test { format!("{name} (test)") } else { name.into() },
             name: format!("{name}{}", args.codegen("extra-filename").next_back().unwrap_or("")),
             directory: args.option("--out-dir").unwrap_or(".").into(),
             is_library: !is_executable && types.iter().any(|kind| matches!(*kind, "lib" | "rlib")),

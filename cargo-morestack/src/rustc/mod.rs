@@ -12,11 +12,11 @@ pub mod kind;
 pub mod messages;
 pub mod policy;
 
-use crate::codegen::{Cache, Generator, LeftUnchecked, Settings, pool};
+use crate::codegen::{Cache, Generator, Settings, pool};
 use crate::error::{Error, Result};
 use crate::link;
 use crate::session::{self, CFG, Session};
-use crate::{archive, shell};
+use crate::{archive, shell, unchecked};
 use args::Args;
 use kind::{Crate, Kind};
 use std::ffi::OsString;
@@ -62,10 +62,13 @@ fn compile(session: &Session, program: &Path, mut args: Args, this: &Crate) -> R
     policy::refuse(&args)?;
     let strip = policy::adapt(session, &mut args, this)?;
     let settings = policy::settings(&args);
-    let linker_error = session.warned.join(format!("{}.link", this.name));
+    // Names are unique among the crates of one build, but not among builds.
+    let from_linker = session.warned.join(&this.name);
+    let (linker_error, linker_report) =
+        (from_linker.with_added_extension("error"), from_linker.with_added_extension("report"));
     let mut command = Command::new(program);
     if this.is_executable {
-        let job = link::Job::new(&mut args, this, settings.clone(), strip, linker_error.clone());
+        let job = link::Job::new(&mut args, this, settings.clone(), strip, from_linker);
         command.env(session::LINK, session::send(&job)?);
         args.push_codegen("linker", session.programs.linker.display().to_string());
     }
@@ -74,9 +77,13 @@ fn compile(session: &Session, program: &Path, mut args: Args, this: &Crate) -> R
         if status.success() && this.is_library {
             split_library(session, &args, this, settings)?;
         }
+        if let Ok(report) = fs::read_to_string(&linker_report) {
+            shell::status("Verified", &format!("{}: {report}", this.title));
+        }
         Ok(shell::exit_code(status))
     });
     let _ = fs::remove_file(&linker_error);
+    let _ = fs::remove_file(&linker_report);
     remove_bitcode(this);
     result
 }
@@ -121,28 +128,12 @@ fn split_library(session: &Session, args: &Args, this: &Crate, settings: Setting
         }
     }
     archive::write(&rlib, &members)?;
-    record_left(session, &this.name, &left)
+    unchecked::write(&rlib, &left)
 }
 
 /// The file with the bitcode of a codegen unit, given the unit's object.
 fn bitcode_of(this: &Crate, object: &Path) -> Option<PathBuf> {
     link::bitcode_of(&this.directory, &this.name, object)
-}
-
-/// Notes down which functions of a crate stay unchecked, and why. `cargo morestack explain` reads it.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn record_left(session: &Session, name: &str, left: &[LeftUnchecked]) -> Result<()> {
-    let directory = session.target_directory.join("unchecked");
-    let path = directory.join(format!("{name}.json"));
-    if left.is_empty() {
-        let _ = fs::remove_file(path);
-        return Ok(());
-    }
-    fs::create_dir_all(&directory).map_err(Error::file("make", &directory))?;
-    let text = serde_json::to_vec_pretty(left).map_err(Error::BadSession)?;
-    fs::write(&path, text).map_err(Error::file("write", &path))
 }
 
 /// Removes the bitcode that only the second pass needed.
