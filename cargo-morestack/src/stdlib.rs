@@ -64,7 +64,7 @@ fn make(toolchain: &Toolchain, directory: &Path) -> Result<()> {
     // The largest first, so that the last to end is a small one.
     work.sort_by_key(|work| Reverse(work.bitcode.len()));
     let lld = toolchain.lld();
-    let settings = Settings { optimize: OPTIMIZE, llvm_args: Vec::new(), add_features: true };
+    let settings = Settings { optimize: OPTIMIZE, llvm_args: Vec::new() };
     let generator = Generator::new(&lld, &toolchain.id, settings, None);
     let generated = pool::map(&work, |work| generator.generate(&work.object.name, work.bitcode, &work.object.data));
     let mut replacements = Vec::new();

@@ -1,14 +1,18 @@
 //! Changes to an object's bytes, in place.
 
 use crate::error::{Error, Result};
+use iced_x86::{Decoder, DecoderOptions, FlowControl};
 use object::elf::{self, SectionHeader64};
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{
     Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget, SectionKind, SymbolFlags,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::mem::{offset_of, size_of};
 use std::ops::Range;
+
+/// `jmp *symbol@GOTPCREL(%rip)` without its operand.
+const JUMP_BY_TABLE: [u8; 2] = [0xff, 0x25];
 
 /// A function of an object: its name, and where its code stands in the file.
 #[derive(Clone, Debug)]
@@ -50,31 +54,46 @@ pub fn section<'a>(object: &'a [u8], name: &str) -> Result<Option<&'a [u8]>> {
     section.map(|section| section.data().map_err(Error::bad_object(format!("section {name}")))).transpose()
 }
 
-/// The functions of `object` that call something by way of the global offset table and not through the thunk.
+/// The functions of `object` that call something through a pointer, or by way of the global offset table, and not through the thunk.
 ///
-/// Only functions with target features of their own do, where the thunk's features were given for all others. Calls of
-/// `__tls_get_addr` are no calls: the linker makes them loads in every executable.
+/// Those are functions with target features of their own, where the thunk's features were given for all others, and functions with
+/// such a call in inline assembly. Calls of `__tls_get_addr` are no calls: the linker makes them loads in every executable.
 ///
 /// # Errors
 /// When `object` is no ELF object.
 pub fn calls_past_the_thunk(object: &[u8]) -> Result<BTreeSet<String>> {
     let file = ElfFile64::<Endianness>::parse(object).map_err(Error::bad_object("an object"))?;
-    let functions = functions(object)?;
-    let mut found = BTreeSet::new();
+    let (mut thread_locals, mut jumps) = (HashSet::new(), HashSet::new());
     for section in file.sections().filter(|section| section.kind() == SectionKind::Text) {
         let Some((start, _)) = section.file_range() else { continue };
         for (offset, relocation) in section.relocations() {
             let at = (start + offset) as usize;
-            // `call *symbol@GOTPCREL(%rip)` and `jmp *...`: ff 15, ff 25.
-            let bypasses = at >= 2 && matches!(object[at - 2..at], [0xff, 0x15 | 0x25]);
             let RelocationTarget::Symbol(symbol) = relocation.target() else { continue };
-            let is_tls = file.symbol_by_index(symbol).is_ok_and(|symbol| symbol.name() == Ok("__tls_get_addr"));
-            if bypasses && !is_tls {
-                found.extend(functions.iter().filter(|f| f.code.contains(&at)).map(|f| f.name.clone()));
+            if file.symbol_by_index(symbol).is_ok_and(|symbol| symbol.name() == Ok("__tls_get_addr")) {
+                thread_locals.insert(at);
+            } else if at >= 2 && object[at - 2..at] == JUMP_BY_TABLE {
+                jumps.insert(at);
             }
         }
     }
-    Ok(found)
+    let bypasses = |function: &Function| {
+        let mut decoder = Decoder::new(64, &object[function.code.clone()], DecoderOptions::NONE);
+        let mut calls = std::iter::from_fn(|| {
+            let start = decoder.position();
+            let instruction = decoder.can_decode().then(|| decoder.decode())?;
+            Some((
+                function.code.start + start + decoder.get_constant_offsets(&instruction).displacement_offset(),
+                instruction,
+            ))
+        });
+        calls.any(|(at, instruction)| match instruction.flow_control() {
+            FlowControl::IndirectCall => !thread_locals.contains(&at),
+            // Others lead to jump tables.
+            FlowControl::IndirectBranch => jumps.contains(&at),
+            _ => false,
+        })
+    };
+    Ok(functions(object)?.into_iter().filter(bypasses).map(|function| function.name).collect())
 }
 
 /// Whether a relocation of `object` refers to the symbol `name`.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Changes whenever what is made from the same bitcode changes, so that nothing old is taken from a cache.
-pub const RECIPE: u32 = 1;
+pub const RECIPE: u32 = 2;
 
 /// What makes every call that leaves a codegen unit or is indirect go through `__x86_indirect_thunk_r11`.
 pub const THUNK_FEATURES: &str = "+retpoline-external-thunk,+retpoline-indirect-calls";
@@ -30,9 +30,6 @@ pub struct Settings {
     pub optimize: u8,
     /// Further arguments for LLVM.
     pub llvm_args: Vec<String>,
-    /// The bitcode was made without [`THUNK_FEATURES`] and without frame pointers, so both are added here. Functions with target
-    /// features of their own do not get the former, and stay unchecked where they need them.
-    pub add_features: bool,
 }
 
 /// A function that stays unchecked, and why.
@@ -115,7 +112,7 @@ impl<'a> Generator<'a> {
         left: &mut BTreeMap<String, String>,
     ) -> Result<Option<String>> {
         let mut again = None;
-        let bypasses = if self.settings.add_features { elf::calls_past_the_thunk(object)? } else { BTreeSet::new() };
+        let bypasses = elf::calls_past_the_thunk(object)?;
         for elf::Function { name, code } in elf::functions(object)? {
             if check::begins_with_check(&object[code.clone()]) {
                 if !functions.contains(&name) {
@@ -129,7 +126,9 @@ impl<'a> Generator<'a> {
                     again = Some(name.clone());
                 };
                 match realign::judge(&object[code.clone()]) {
-                    _ if bypasses.contains(&name) => leave("it has target features of its own and calls other code"),
+                    _ if bypasses.contains(&name) => {
+                        leave("it calls other code past the thunk, by target features of its own or in assembly")
+                    }
                     Finding::Sound => {}
                     Finding::Mend(operands) => {
                         for (at, operand) in operands {
@@ -147,22 +146,22 @@ impl<'a> Generator<'a> {
     }
 
     fn run_lld(&self, name: &str, scratch: &Path, input: &Path, functions: &BTreeSet<String>) -> Result<Vec<u8>> {
-        let attributes = scratch.join("attributes.csv");
-        fs::write(&attributes, self.attributes(functions)).map_err(Error::file("write", &attributes))?;
+        let list = scratch.join("attributes.csv");
+        fs::write(&list, attributes(functions)).map_err(Error::file("write", &list))?;
         let mut command = Command::new(self.lld);
         command.args(["-flavor", "gnu", "-m", "elf_x86_64", "-r"]);
         command.arg(format!("--lto-CGO{}", self.settings.optimize));
         // The bitcode is optimised already. This pass alone runs before code is generated.
         command.arg("--lto-newpm-passes=forceattrs");
-        command.args(["-mllvm", &format!("-forceattrs-csv-path={}", attributes.display())]);
+        command.args(["-mllvm", &format!("-forceattrs-csv-path={}", list.display())]);
         // As rustc does, so that control cannot run off a function's end into the next.
         command.args(["-mllvm", "-trap-unreachable"]);
         // The most aggressive level would put copies of small bodies behind the path that grows the stack. Then a function has two
         // bodies, and the form of its check is not the known one.
         command.args(["-mllvm", "-tail-dup-placement-aggressive-threshold=2"]);
-        if self.settings.add_features {
-            command.args(["-mllvm", &format!("-mattr={THUNK_FEATURES}")]);
-        }
+        // For functions that rustc gives no features: those of the shipped std, and a few that rustc makes up itself. Functions with
+        // features of their own do not get them, and stay unchecked where they need them.
+        command.args(["-mllvm", &format!("-mattr={THUNK_FEATURES}")]);
         command.args(self.settings.llvm_args.iter().flat_map(|argument| ["-mllvm", argument]));
         let object = scratch.join("object");
         command.arg(format!("--lto-obj-path={}", object.display())).arg(input).args(["-o", "/dev/null"]);
@@ -182,17 +181,15 @@ impl<'a> Generator<'a> {
             _ => Err(Error::NoObject { unit: name.into(), output: complaints.join("\n") }),
         }
     }
+}
 
-    /// The file that the pass `forceattrs` reads: a function, a comma, an attribute. One without a value has no effect.
-    fn attributes(&self, functions: &BTreeSet<String>) -> String {
-        functions.iter().fold(String::new(), |mut text, function| {
-            let _ = writeln!(text, "{function},split-stack=1");
-            if self.settings.add_features {
-                let _ = writeln!(text, "{function},frame-pointer=all");
-            }
-            text
-        })
-    }
+/// The file that the pass `forceattrs` reads: a function, a comma, an attribute. One without a value has no effect.
+fn attributes(functions: &BTreeSet<String>) -> String {
+    functions.iter().fold(String::new(), |mut text, function| {
+        // Frame pointers for the same functions as the features above; all others have them already.
+        let _ = writeln!(text, "{function},split-stack=1\n{function},frame-pointer=all");
+        text
+    })
 }
 
 fn objects_in(scratch: &Path) -> Result<Vec<(u64, PathBuf)>> {

@@ -159,5 +159,5 @@ pub fn settings(args: &Args) -> Settings {
         _ => 2,
     };
     let llvm_args = args.codegen("llvm-args").flat_map(str::split_whitespace).map(String::from).collect();
-    Settings { optimize, llvm_args, add_features: false }
+    Settings { optimize, llvm_args }
 }
