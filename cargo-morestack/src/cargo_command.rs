@@ -75,12 +75,20 @@ pub fn put_in_place(command: &mut Command, subcommand: &str, session: &Session) 
     Ok(())
 }
 
+/// Where split builds go, given arguments for cargo.
+///
+/// # Errors
+/// When cargo does not know.
+pub fn split_directory(arguments: &[OsString]) -> Result<PathBuf> {
+    Project::ask(arguments).map(|project| project.target_directory)
+}
+
 /// Removes the directory of split builds.
 ///
 /// # Errors
 /// When it cannot be removed.
 pub fn clean(arguments: &[OsString]) -> Result<ExitCode> {
-    let directory = Project::ask(arguments)?.target_directory;
+    let directory = split_directory(arguments)?;
     match fs::remove_dir_all(&directory) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", &directory)(error)),
         _ => Ok(ExitCode::SUCCESS),

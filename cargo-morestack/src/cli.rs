@@ -2,6 +2,7 @@
 
 use crate::cargo_command::{self, Request};
 use crate::error::Result;
+use crate::explain::{self, Explain};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Command {
     Check(CargoArgs),
     /// Remove what split builds have made
     Clean(CargoArgs),
+    /// Show how a function was compiled: its check, its frame, whether it can be moved, the foreign calls that it makes
+    Explain(Explain),
 }
 
 #[derive(Args)]
@@ -66,6 +69,7 @@ pub fn run(mut words: Vec<OsString>) -> Result<ExitCode> {
         Command::Test(arguments) => ("test", arguments),
         Command::Bench(arguments) => ("bench", arguments),
         Command::Check(arguments) => ("check", arguments),
+        Command::Explain(asked) => return explain::run(&asked),
         Command::Clean(arguments) => return cargo_command::clean(&arguments.rest),
     };
     cargo_command::run(&Request::new(subcommand, arguments.small_threads, arguments.rest, passed_on))

@@ -14,6 +14,7 @@ pub mod cargo_command;
 pub mod cli;
 pub mod codegen;
 pub mod error;
+pub mod explain;
 pub mod link;
 pub mod probe;
 pub mod runtime;
