@@ -24,6 +24,8 @@ pub(super) struct Code<'d> {
     /// Targets of each jump through a table.
     pub(super) tables: HashMap<u64, Vec<u64>>,
     pub(super) landing: Landing,
+    /// What belongs to the check: nothing leads there but the check itself.
+    apart: Vec<Range<u64>>,
     /// `%rsp` is used as a value, beyond what prologues and epilogues do with it.
     pub(super) rsp_taken: bool,
 }
@@ -34,10 +36,10 @@ const INSIDE: u32 = u32::MAX;
 pub(super) type Fault = (u64, Problem);
 
 impl<'d> Code<'d> {
-    pub(super) fn new(range: Range<u64>, bytes: &'d [u8], landing: Landing) -> Code<'d> {
+    pub(super) fn new(range: Range<u64>, bytes: &'d [u8], landing: Landing, apart: Vec<Range<u64>>) -> Code<'d> {
         let len = bytes.len();
         let range = range.start..range.start + len as u64;
-        Code {
+        let mut code = Code {
             range,
             bytes,
             insts: Vec::with_capacity(len / 4 + 1),
@@ -45,8 +47,24 @@ impl<'d> Code<'d> {
             leader: vec![false; len],
             tables: HashMap::new(),
             landing,
+            apart,
             rsp_taken: false,
+        };
+        for part in &code.apart {
+            let part = code.offset(part.start)..code.offset(part.end);
+            code.index[part].fill(INSIDE);
         }
+        code
+    }
+
+    /// Whether a jump to an address leads to another part of this function. One to the function's check is a call of it.
+    pub(super) fn inside(&self, target: u64) -> bool {
+        self.range.contains(&target) && (self.apart.is_empty() || target != self.range.start)
+    }
+
+    /// Whether the check's slow path begins at an address.
+    pub(super) fn is_slow_path(&self, address: u64) -> bool {
+        self.apart.iter().any(|part| part.start == address && address != self.range.start)
     }
 
     fn offset(&self, address: u64) -> usize {
@@ -101,12 +119,14 @@ impl<'d> Code<'d> {
         open: &mut Vec<u64>,
         factory: &mut InstructionInfoFactory,
     ) -> Result<(), Fault> {
+        let mut called = false;
         loop {
             let address = decoder.ip();
             let offset = self.offset(address);
             match self.index.get(offset) {
-                // A call of a function that never returns may be the last instruction.
+                // A call of a function that never returns may be the last instruction, or stand before the slow path.
                 None => return Ok(()),
+                Some(_) if called && self.is_slow_path(address) => return Ok(()),
                 Some(0) => {}
                 Some(&INSIDE) => return Err((address, Problem::Overlap)),
                 Some(_) => return Ok(()),
@@ -130,10 +150,11 @@ impl<'d> Code<'d> {
             self.index[offset + 1..after].fill(INSIDE);
             let flow = flow(&ins);
             if let Flow::Jump(target) | Flow::Branch(target) = flow
-                && self.range.contains(&target)
+                && self.inside(target)
             {
                 open.push(target);
             }
+            called = matches!(flow, Flow::Call(_) | Flow::IndirectCall);
             match flow {
                 Flow::Stop | Flow::Return | Flow::Jump(_) | Flow::Indirect => return Ok(()),
                 Flow::Next if ins.mnemonic() == Mnemonic::Int3 => {}
@@ -143,22 +164,20 @@ impl<'d> Code<'d> {
         }
     }
 
-    /// The first bytes that no path reaches and that are no padding, apart from these.
-    pub(super) fn unreached(&self, apart: &[Range<u64>]) -> Option<u64> {
+    /// The first bytes that no path reaches and that are no padding.
+    pub(super) fn unreached(&self) -> Option<u64> {
         let mut at = 0;
         while at < self.index.len() {
-            let address = self.range.start + at as u64;
-            if let Some(skip) = apart.iter().find(|range| range.contains(&address)) {
-                at = self.offset(skip.end);
-            } else if self.index[at] != 0 {
+            if self.index[at] != 0 {
                 at += 1;
-            } else {
-                let ins = Decoder::with_ip(64, &self.bytes[at..], address, DecoderOptions::NONE).decode();
-                if !matches!(ins.mnemonic(), Mnemonic::Int3 | Mnemonic::Nop | Mnemonic::Ud2) {
-                    return Some(address);
-                }
-                at += ins.len();
+                continue;
             }
+            let address = self.range.start + at as u64;
+            let ins = Decoder::with_ip(64, &self.bytes[at..], address, DecoderOptions::NONE).decode();
+            if !matches!(ins.mnemonic(), Mnemonic::Int3 | Mnemonic::Nop | Mnemonic::Ud2) {
+                return Some(address);
+            }
+            at += ins.len();
         }
         None
     }

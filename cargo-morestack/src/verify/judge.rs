@@ -1,6 +1,7 @@
 //! What kind each function is.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use iced_x86::InstructionInfoFactory;
@@ -8,6 +9,7 @@ use iced_x86::InstructionInfoFactory;
 use super::check::{self, Check, Start};
 use super::decode::{Code, Fault};
 use super::error::Problem;
+use super::follow::Tracker;
 use super::image::{Function, Image, demangle};
 use super::inst::{Flow, flow};
 use super::landing::Tables;
@@ -16,7 +18,7 @@ use super::movable::Pin;
 use super::parallel::in_parallel;
 use super::program::Kind;
 use super::runtime::Runtime;
-use super::track::{Call, Facts, Tracker};
+use super::track::{Call, Facts};
 
 /// What one function turned out to be.
 pub(super) struct Judged {
@@ -88,18 +90,19 @@ impl Judge<'_, '_> {
         }
     }
 
-    fn code<'d>(&self, function: &Function<'d>) -> Result<Code<'_>, Fault> {
+    fn code(&self, function: &Function<'_>, apart: Vec<Range<u64>>) -> Result<Code<'_>, Fault> {
         let landing = match self.tables {
             Some(tables) => tables
                 .of(self.image, function.address)
                 .map_err(|what| (function.address, Problem::UnwindTable(what)))?,
             None => Default::default(),
         };
-        Ok(Code::new(function.range(), self.image.bytes(function.address, function.size), landing))
+        Ok(Code::new(function.range(), self.image.bytes(function.address, function.size), landing, apart))
     }
 
     fn checked(&self, function: &Function<'_>, check: &Check, tracker: &mut Tracker<'_, '_>) -> Result<Facts, Fault> {
-        let mut code = self.code(function)?;
+        let apart = vec![function.address..check.body.min(check.slow), check.slow..check.slow_end];
+        let mut code = self.code(function, apart)?;
         let mut facts = tracker.follow(&mut code, Some(check))?;
         let limit = self.unsubtracted
             + match check.form {
@@ -108,10 +111,6 @@ impl Judge<'_, '_> {
             };
         if facts.depth > limit {
             return Err((facts.deepest, Problem::TooDeep { depth: facts.depth, limit }));
-        }
-        let apart = [function.address..first_of(check, function), check.slow..check.slow_end];
-        if let Some(at) = code.unreached(&apart) {
-            return Err((at, Problem::Unreached));
         }
         if code.landing.catches {
             facts.pin = Some(Pin {
@@ -124,7 +123,7 @@ impl Judge<'_, '_> {
 
     /// Whether a function without a check may be called directly all the same, apart from where its jumps lead.
     fn leaf(&self, function: &Function<'_>, tracker: &mut Tracker<'_, '_>) -> Result<Facts, String> {
-        let mut code = self.code(function).map_err(|(_, problem)| problem.to_string())?;
+        let mut code = self.code(function, Vec::new()).map_err(|(_, problem)| problem.to_string())?;
         code.discover([function.address], &mut tracker.factory)
             .map_err(|(at, problem)| format!("at {at:#x} it {problem}"))?;
         if let Some(call) = code.insts.iter().find(|inst| matches!(flow(&inst.ins), Flow::Call(_) | Flow::IndirectCall))
@@ -135,17 +134,8 @@ impl Judge<'_, '_> {
         if facts.reach > limits::LEAF {
             return Err(format!("it has no check and takes {} bytes, of at most {}", facts.reach, limits::LEAF));
         }
-        match code.unreached(&[]) {
-            Some(at) => Err(format!("at {at:#x} it has bytes that no path reaches")),
-            None => Ok(facts),
-        }
+        Ok(facts)
     }
-}
-
-/// The end of the check's own instructions.
-fn first_of(check: &Check, function: &Function<'_>) -> u64 {
-    // A body that follows the slow path lies behind it.
-    if check.body > check.slow { check.slow } else { check.body }.max(function.address)
 }
 
 /// Takes from the leaves those that jump to code which is not fit to be called directly, until none is left.

@@ -19,6 +19,7 @@ mod check;
 mod decode;
 mod error;
 mod explain;
+mod follow;
 mod image;
 mod inst;
 mod judge;

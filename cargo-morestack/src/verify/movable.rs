@@ -9,7 +9,7 @@ use iced_x86::{Mnemonic, OpKind, Register};
 use super::check;
 use super::inst::{Inst, Memory, RBP, RSP, is_immediate, number};
 use super::probe::Role;
-use super::state::{Frame, State};
+use super::state::{Frame, STANDARD, State};
 use super::step::stack_range;
 
 /// Why a function's frame is not moved.
@@ -88,7 +88,7 @@ fn frame_operand(inst: &Inst, state: &State) -> bool {
         // The caller's frame.
         _ if number(inst.ins.memory_base()) == Some(RBP) && !matches!(state.rbp, Frame::Own(_)) => false,
         Memory::Reads | Memory::Writes => {
-            let saved = state.saved.unwrap_or(-8);
+            let saved = state.saved.unwrap_or(STANDARD);
             // With an index it is an array's element, and arrays do not reach so far.
             inst.ins.memory_index() != Register::None
                 || stack_range(&inst.ins, state).is_none_or(|(range, _)| range.end <= saved || saved + 8 <= range.start)

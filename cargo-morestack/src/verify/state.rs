@@ -1,6 +1,8 @@
 //! What is known at a place in a function, whichever way control came.
 
+use super::check::{Check, Form};
 use super::error::Problem;
+use super::inst::R11;
 
 /// What a register holds. Only values that the passes need are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,9 @@ pub(super) enum Frame {
     Other,
 }
 
+/// Where a standard frame has the caller's `%rbp`, and where its own points.
+pub(super) const STANDARD: i64 = -8;
+
 /// Registers that a callee may change.
 const CALLER_SAVED: [usize; 9] = [0, 1, 2, 6, 7, 8, 9, 10, 11];
 
@@ -87,8 +92,9 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn entry() -> State {
-        State {
+    /// At a function's body: behind its check, if it has one.
+    pub(super) fn entered(check: Option<&Check>) -> State {
+        let mut state = State {
             rsp: Depth::ENTRY,
             rbp: Frame::Callers,
             saved: None,
@@ -97,7 +103,23 @@ impl State {
             stale: 0,
             stored: false,
             realigned: false,
+        };
+        if let Some(Check { form: Form::Long(less), .. }) = check {
+            state.set(R11, Value::Stack(Depth::at(-i64::from(*less))), true);
         }
+        state
+    }
+
+    /// Where a standard frame of so many bytes is set up, and nothing else is known.
+    pub(super) fn framed(frame: i64) -> State {
+        let state =
+            State { rsp: Depth::at(-frame), rbp: Frame::Own(STANDARD), saved: Some(STANDARD), ..State::entered(None) };
+        state.without_values()
+    }
+
+    /// The same place of the stack, with nothing known of registers and memory.
+    pub(super) fn without_values(&self) -> State {
+        State { values: [Value::Unknown; 16], places: Vec::new(), stale: 1 << R11, stored: true, ..self.clone() }
     }
 
     /// What holds on both ways; tells whether that is less than this was.

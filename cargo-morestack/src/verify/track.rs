@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use iced_x86::{InstructionInfoFactory, Mnemonic, Register};
+use iced_x86::{Mnemonic, Register};
 
-use super::check::{Check, Form};
+use super::check::Check;
 use super::decode::{Code, Fault};
 use super::error::Problem;
 use super::image::Image;
@@ -12,9 +12,8 @@ use super::inst::{Flow, Inst, Memory, R11, flow};
 use super::limits;
 use super::movable::{self, Pin};
 use super::probe::{Role, probed};
-use super::state::{Depth, Frame, State, Value};
+use super::state::{Depth, Frame, STANDARD, State, Value};
 use super::step::{stack_range, step};
-use super::tables;
 use super::values::{operand, values};
 
 /// A call, or a jump out of the function.
@@ -50,52 +49,15 @@ pub(super) struct Facts {
     pub(super) pin: Option<Pin>,
 }
 
-pub(super) struct Tracker<'t, 'd> {
-    pub(super) image: &'t Image<'d>,
-    /// Sorted addresses that something points to: a jump table does not go beyond the next.
-    pub(super) referenced: &'t [u64],
-    pub(super) factory: InstructionInfoFactory,
-}
-
-impl Tracker<'_, '_> {
-    /// Follows all paths from a function's body: its entry, or what comes after its check.
-    pub(super) fn follow(&mut self, code: &mut Code<'_>, check: Option<&Check>) -> Result<Facts, Fault> {
-        let body = check.map_or(code.range.start, |check| check.body);
-        let pads: Vec<u64> = code.landing.pads.iter().map(|pad| pad.2).collect();
-        code.discover(std::iter::once(body).chain(pads), &mut self.factory)?;
-        // Each round may find jump tables, and each of those more code.
-        loop {
-            let mut walk = Walk::new(self.image, code, check);
-            walk.solve(body)?;
-            let mut found = Vec::new();
-            for (at, base) in walk.report()? {
-                match base {
-                    Some(base) => found.push((at, tables::targets(self.image, self.referenced, &code.range, base))),
-                    None => return Err((at, Problem::UnknownJump)),
-                }
-            }
-            if found.is_empty() {
-                return Ok(walk.facts);
-            }
-            for (at, targets) in found {
-                if targets.is_empty() {
-                    return Err((at, Problem::UnknownJump));
-                }
-                code.discover(targets.iter().copied(), &mut self.factory)?;
-                code.tables.insert(at, targets);
-            }
-        }
-    }
-}
-
-struct Walk<'w, 'd> {
+/// One round over all paths of a function.
+pub(super) struct Walk<'w, 'd> {
     image: &'w Image<'d>,
     code: &'w Code<'d>,
     check: Option<&'w Check>,
     /// What is known at leaders.
     states: HashMap<u64, State>,
     open: Vec<u64>,
-    facts: Facts,
+    pub(super) facts: Facts,
     /// The second time, when all is known.
     reporting: bool,
     /// Indirect jumps without targets so far, and their tables.
@@ -103,7 +65,7 @@ struct Walk<'w, 'd> {
 }
 
 impl<'w, 'd> Walk<'w, 'd> {
-    fn new(image: &'w Image<'d>, code: &'w Code<'d>, check: Option<&'w Check>) -> Self {
+    pub(super) fn new(image: &'w Image<'d>, code: &'w Code<'d>, check: Option<&'w Check>) -> Self {
         Walk {
             image,
             code,
@@ -117,12 +79,10 @@ impl<'w, 'd> Walk<'w, 'd> {
     }
 
     /// Finds what holds at each leader.
-    fn solve(&mut self, body: u64) -> Result<(), Fault> {
-        let mut state = State::entry();
-        if let Some(Check { form: Form::Long(less), .. }) = self.check {
-            state.set(R11, Value::Stack(Depth::at(-i64::from(*less))), true);
+    pub(super) fn solve(&mut self, roots: &[(u64, State)]) -> Result<(), Fault> {
+        for (address, state) in roots {
+            self.reach(*address, state)?;
         }
-        self.reach(body, &state)?;
         while let Some(leader) = self.open.pop() {
             self.run(leader)?;
         }
@@ -130,7 +90,7 @@ impl<'w, 'd> Walk<'w, 'd> {
     }
 
     /// Goes through all once more and records what was found.
-    fn report(&mut self) -> Result<Vec<(u64, Option<u64>)>, Fault> {
+    pub(super) fn report(&mut self) -> Result<Vec<(u64, Option<u64>)>, Fault> {
         self.reporting = true;
         let mut leaders: Vec<u64> = self.states.keys().copied().collect();
         leaders.sort_unstable();
@@ -139,6 +99,17 @@ impl<'w, 'd> Walk<'w, 'd> {
         }
         self.facts.calls.sort_by_key(|call| call.at);
         Ok(std::mem::take(&mut self.jumps))
+    }
+
+    /// What holds in code of which nothing is known but that the frame is set up. Where `%rsp` was aligned, it is as elsewhere.
+    pub(super) fn frame(&self) -> Option<State> {
+        let check = self.check?;
+        if self.facts.realigned {
+            let mut aligned: Vec<_> = self.states.iter().filter(|(_, state)| state.realigned).collect();
+            aligned.sort_unstable_by_key(|(address, _)| **address);
+            return aligned.first().map(|(_, state)| state.without_values());
+        }
+        Some(State::framed(i64::from(check.frame)))
     }
 
     fn reach(&mut self, address: u64, state: &State) -> Result<(), Fault> {
@@ -166,10 +137,6 @@ impl<'w, 'd> Walk<'w, 'd> {
             let Some(index) = (address < self.code.range.end).then(|| self.code.at(address)).flatten() else {
                 return Ok(());
             };
-            // Only a failed check leads there, so the call before it was of a function that never returns.
-            if self.check.is_some_and(|check| check.slow == address && check.body != address) {
-                return Ok(());
-            }
             let inst = &self.code.insts[index];
             if self.reporting && self.check.is_some() && self.facts.pin.is_none() {
                 self.facts.pin = movable::pin(inst, &state);
@@ -217,8 +184,7 @@ impl<'w, 'd> Walk<'w, 'd> {
 
     /// A jump to a known address, here or elsewhere.
     fn branch(&mut self, inst: &Inst, state: &State, target: u64) -> Result<(), Fault> {
-        // A jump to the function's own entry is a call of itself that takes its place.
-        if self.code.range.contains(&target) && (self.check.is_none() || target != self.code.range.start) {
+        if self.code.inside(target) {
             return self.reach(target, state);
         }
         self.leaves(state).map_err(|problem| (inst.address(), problem))?;
@@ -266,7 +232,7 @@ impl<'w, 'd> Walk<'w, 'd> {
             Frame::Own(at) => !tail && state.saved == Some(at),
             Frame::Other => false,
         };
-        if self.facts.pin.is_none() && !tail && (state.rbp != Frame::Own(-8) || state.saved != Some(-8)) {
+        if self.facts.pin.is_none() && !tail && (state.rbp != Frame::Own(STANDARD) || state.saved != Some(STANDARD)) {
             self.facts.pin = Some(Pin::new(inst, "is a call without the standard frame"));
         }
         self.facts.calls.push(Call {
