@@ -41,8 +41,8 @@ fn damaged_files_are_refused_without_a_panic() {
     );
     let whole = read(&link(&text, 256, &[]).path);
     // Each of the first bytes (headers), and some of the rest, in turn.
-    for at in (0..600).chain((600..whole.len()).step_by(97)) {
-        for byte in [0, 0x7f, 0xff] {
+    for at in (0..600).chain((600..whole.len()).step_by(397)) {
+        for byte in [0, 0xff] {
             let mut damaged = whole.clone();
             damaged[at] = byte;
             std::fs::write(&path, &damaged).expect("written");
