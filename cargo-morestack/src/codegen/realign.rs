@@ -13,8 +13,8 @@
 use super::check::{self, Check, Form};
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
-/// What a frame may take when only RSP is compared: the part of the slack below the guard that is meant for it.
-const COMPARE_ALLOWANCE: u32 = 256;
+/// What a frame may take when only RSP is compared: what the verification allows below the guard, less what it needs itself.
+const COMPARE_ALLOWANCE: u32 = 368;
 /// `push %rbp; mov %rsp, %rbp`, with which every body begins, because frame pointers are forced.
 const FRAME_SETUP: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
 /// Bytes of a word that `push` takes.
@@ -121,15 +121,14 @@ fn prologue_depth(body: &[u8]) -> Depth {
                 let Ok(bytes) = u32::try_from((instruction.memory_displacement64() as i64).wrapping_neg()) else {
                     return Depth::Unknown;
                 };
-                if alignment == 0 {
-                    return if realigns_later(instructions) { Depth::Unknown } else { Depth::AsCounted };
-                }
-                depth = depth.saturating_add(bytes);
-                // The remainder of a page follows behind the loop.
-                let rest = instructions.by_ref().skip_while(|next| next.mnemonic() != Mnemonic::Jne).nth(1);
-                let rest = rest.filter(|next| next.mnemonic() == Mnemonic::Sub && next.op0_register() == Register::RSP);
-                let rest = rest.as_ref().and_then(fixed_subtraction).unwrap_or(0);
-                return Depth::Realigned(depth.saturating_add(rest));
+                return probed(alignment, depth, bytes, instructions);
+            }
+            // The same, as `mov %rsp, %r11; sub $N, %r11`.
+            Mnemonic::Mov
+                if instruction.op0_register() == Register::R11 && instruction.op1_register() == Register::RSP => {}
+            Mnemonic::Sub if instruction.op0_register() == Register::R11 => {
+                let Some(bytes) = fixed_subtraction(&instruction) else { return Depth::Unknown };
+                return probed(alignment, depth, bytes, instructions);
             }
             // A probe between two of the subtractions.
             Mnemonic::Mov if instruction.memory_base() == Register::RSP && is_probe(&instruction) => {}
@@ -145,6 +144,17 @@ fn prologue_depth(body: &[u8]) -> Depth {
         }
     }
     if alignment != 0 { Depth::Realigned(depth) } else { Depth::AsCounted }
+}
+
+/// What a probing loop that takes `bytes`, and the remainder of a page behind it, make of a prologue's depth so far.
+fn probed(alignment: u32, depth: u32, bytes: u32, mut rest: impl Iterator<Item = Instruction>) -> Depth {
+    if alignment == 0 {
+        return if realigns_later(rest) { Depth::Unknown } else { Depth::AsCounted };
+    }
+    let behind = rest.by_ref().skip_while(|next| next.mnemonic() != Mnemonic::Jne).nth(1);
+    let behind = behind.filter(|next| next.mnemonic() == Mnemonic::Sub && next.op0_register() == Register::RSP);
+    let remainder = behind.as_ref().and_then(fixed_subtraction).unwrap_or(0);
+    Depth::Realigned(depth.saturating_add(bytes).saturating_add(remainder))
 }
 
 fn fixed_subtraction(instruction: &Instruction) -> Option<u32> {
@@ -227,7 +237,7 @@ mod tests {
         let small = function(&check::COMPARE_RSP, 64, &realigning(64, 64));
         let check = check::parse(&small).expect("a check");
         assert_eq!(judge(&small), Finding::Mend(vec![(check.frame_at, 128)]));
-        let large = function(&check::COMPARE_RSP, 200, &realigning(128, 192));
+        let large = function(&check::COMPARE_RSP, 200, &realigning(256, 192));
         assert_eq!(judge(&large), Finding::Unsound(Reason::AlignmentOverSlack));
     }
 

@@ -77,11 +77,14 @@ unsafe fn says_movable(start: usize) -> bool {
         if !super::is_checked(code) {
             return false;
         }
-        // The branch to the slow path stands behind the comparison: 9 bytes, or 8 + 9.
+        // The branch to the slow path stands behind the comparison: 9 bytes, or 8 + 9. Without optimisation the slow path comes first,
+        // behind a branch (ja) around it.
         let branch = code.add(if *code == 0x64 { 9 } else { 17 });
         let slow = match branch.cast::<[u8; 2]>().read() {
             [0x76, near] => branch.add(2).offset(near.cast_signed() as isize),
             [0x0f, 0x86] => branch.add(6).offset(branch.add(2).cast::<i32>().read_unaligned() as isize),
+            [0x77, _] => branch.add(2),
+            [0x0f, 0x87] => branch.add(6),
             _ => return false,
         };
         // mov $frame, %r10d
