@@ -13,6 +13,7 @@ mod segment;
 pub mod split;
 pub(crate) mod state;
 mod stats;
+pub(crate) mod unwinder;
 
 pub use error::StackError;
 pub use frames::{StackMap, table};

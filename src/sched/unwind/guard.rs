@@ -2,8 +2,8 @@
 
 use super::code::{Flow, Instruction, decode, resume};
 use super::table::{Action, Function, action};
-use super::{Frame, walk};
 use crate::arch;
+use crate::stack::unwinder::{Frame, walk};
 use std::collections::HashSet;
 use std::ffi::c_void;
 use std::hint::black_box;

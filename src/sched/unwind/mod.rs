@@ -33,10 +33,11 @@ mod guard;
 mod table;
 
 use crate::arch;
+use crate::stack::unwinder::{Frame, walk};
 use guard::Leads;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::ops::ControlFlow;
 use table::{Action, Function};
 
@@ -77,17 +78,6 @@ pub(crate) enum Obstacle {
     /// The program was built with `panic = "abort"`.
     #[error("panics abort in this program")]
     PanicsAbort,
-}
-
-/// A frame, as the unwinder sees it.
-#[derive(Clone, Copy)]
-struct Frame {
-    /// An address in the call, not behind it.
-    pc: usize,
-    /// The function's start; of frames without unwind information, anything.
-    start: usize,
-    /// The function's language-specific data, or null.
-    lsda: *const u8,
 }
 
 /// Whether a panic that is raised here would get to the base of the task.
@@ -209,33 +199,6 @@ fn look(frame: Frame) -> Option<Obstacle> {
         Action::Abort { .. } => Some(Obstacle::Guard { pc }),
         Action::NoEntry => Some(Obstacle::NounwindCall { pc }),
     }
-}
-
-/// Shows `visit` the frames from the caller's on, until it breaks or the unwinder finds no more.
-fn walk<F: FnMut(Frame) -> ControlFlow<()>>(mut visit: F) {
-    type Callback = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
-    unsafe extern "C" {
-        fn _Unwind_Backtrace(callback: Callback, argument: *mut c_void) -> c_int;
-        fn _Unwind_GetIPInfo(context: *mut c_void, before: *mut c_int) -> usize;
-        fn _Unwind_GetRegionStart(context: *mut c_void) -> usize;
-        fn _Unwind_GetLanguageSpecificData(context: *mut c_void) -> *const u8;
-    }
-    const GO_ON: c_int = 0;
-    const STOP: c_int = 4;
-    unsafe extern "C" fn step<F: FnMut(Frame) -> ControlFlow<()>>(context: *mut c_void, visit: *mut c_void) -> c_int {
-        // SAFETY: the unwinder's own context, and the closure handed to `_Unwind_Backtrace`.
-        let (frame, visit) = unsafe {
-            let mut before = 0;
-            let pc = _Unwind_GetIPInfo(context, &raw mut before);
-            // A return address may belong to the next function already.
-            let pc = if before == 0 { pc.wrapping_sub(1) } else { pc };
-            let (start, lsda) = (_Unwind_GetRegionStart(context), _Unwind_GetLanguageSpecificData(context));
-            (Frame { pc, start, lsda }, &mut *visit.cast::<F>())
-        };
-        if visit(frame).is_continue() { GO_ON } else { STOP }
-    }
-    // SAFETY: `step` gets this closure, which nobody else uses meanwhile.
-    unsafe { _Unwind_Backtrace(step::<F>, (&raw mut visit).cast()) };
 }
 
 #[cfg(test)]
