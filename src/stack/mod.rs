@@ -8,6 +8,8 @@ mod error;
 pub mod frames;
 pub mod grow;
 pub mod layout;
+#[cfg(morestack_split)]
+mod names;
 pub mod report;
 mod segment;
 pub mod split;

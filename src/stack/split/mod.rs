@@ -23,6 +23,8 @@ mod more;
 #[cfg(morestack_split)]
 mod threads;
 #[cfg(morestack_split)]
+mod trace;
+#[cfg(morestack_split)]
 mod vectors;
 
 /// At the low end of each split segment. Read by assembly.

@@ -1,11 +1,11 @@
 //! What a failed check of compiled code leads to: a copy of the segment, or a link to another.
 
+use super::trace::Trace;
 use super::{Header, frames, install, with_cache};
 use crate::arch;
-use crate::stack::report;
 use crate::stack::segment::Segment;
 use crate::stack::stats::COUNTERS;
-use crate::stack::{StackError, debug};
+use crate::stack::{StackError, debug, report};
 use std::ptr;
 
 /// What `__morestack` is to do.
@@ -20,6 +20,24 @@ struct More {
 /// Bytes that a call on a fresh segment takes beside frame and arguments: its return address, the arguments' alignment.
 const CALL: usize = 16 + 16;
 
+/// Why a stack of checked code cannot grow.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    /// The task's limit is reached.
+    #[error(
+        "it needs {size} bytes, its limit is {max}; raise it with Builder::max_stack, unless this is a recursion without end"
+    )]
+    Limit {
+        /// Bytes wanted, for all its segments.
+        size: usize,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// No memory.
+    #[error(transparent)]
+    Memory(#[from] StackError),
+}
+
 /// Called by `__morestack`, on a big stack, with all of the interrupted function's registers saved.
 ///
 /// `frame`: its frame, whose two words below are in use. `need`, `arguments`: bytes of the function's frame and its stack arguments.
@@ -27,95 +45,109 @@ const CALL: usize = 16 + 16;
 #[unsafe(no_mangle)]
 unsafe extern "C" fn morestack_more(frame: usize, need: usize, arguments: usize, from_big: usize) -> More {
     let current = arch::current_segment();
-    // SAFETY: assembly's arguments: the header is the current segment's, and the frame lies on it unless it is a big stack's.
+    // SAFETY: assembly's arguments.
     unsafe {
-        if from_big == 0 {
+        match more(current, frame, need, arguments, from_big != 0) {
+            Ok(more) => more,
+            Err(error) => cannot_grow(current, frame, &error),
+        }
+    }
+}
+
+unsafe fn more(
+    current: *mut Header,
+    frame: usize,
+    need: usize,
+    arguments: usize,
+    from_big: bool,
+) -> Result<More, Refused> {
+    // SAFETY: the caller's: the header is the current segment's, and the frame lies on it unless it is a big stack's.
+    unsafe {
+        if !from_big {
             let fits = frame.checked_sub(need).is_some_and(|low| low > current.addr() + super::GUARD + CALL);
-            if fits && debug::modes().move_always {
-                return copy(current, frame, need, true).unwrap_or(More { segment: ptr::null_mut(), delta: 0 });
+            let forced = fits && debug::modes().move_always;
+            if let Some(copied) = copy(current, frame, need, forced)? {
+                return Ok(copied);
             }
-            if let Some(copied) = copy(current, frame, need, false) {
-                return copied;
-            }
-        }
-        let segment = link(current, need + arguments + CALL);
-        if from_big != 0 {
-            match arch::foreign().below(frame) {
-                Ok(foreign) => arch::set_foreign(foreign),
-                Err(error) => cannot_grow(&error),
+            if forced {
+                return Ok(More { segment: ptr::null_mut(), delta: 0 });
             }
         }
-        More { segment, delta: 0 }
+        let segment = link(current, need + arguments + CALL)?;
+        if from_big {
+            arch::set_foreign(arch::foreign().below(frame)?);
+        }
+        Ok(More { segment, delta: 0 })
     }
 }
 
 /// The next segment, with so many bytes for frames: the one that is cached, or a new one.
-unsafe fn link(current: *mut Header, need: usize) -> *mut Header {
+unsafe fn link(current: *mut Header, need: usize) -> Result<*mut Header, Refused> {
     // SAFETY: the caller's header is the current one, so what is behind it is cached.
     unsafe {
         let next = (*current).next;
         if !next.is_null() && frames::room((*next).hi - next.addr()) >= need {
-            return next;
+            return Ok(next);
         }
         super::trim(current);
         let mut size = 2 * ((*current).hi - current.addr()).next_power_of_two();
         while frames::room(size) < need {
             size *= 2;
         }
-        let segment = take(current, size);
+        limit(current, size)?;
+        let segment = with_cache(|cache| cache.alloc(size))?;
         let hi = segment.hi();
         let next = install(segment, hi, current, (*current).max);
         (*current).next = next;
         COUNTERS.split_links.add(1);
-        next
+        Ok(next)
     }
 }
 
-/// A new segment for a chain that ends in `current`.
-unsafe fn take(current: *mut Header, size: usize) -> Segment {
-    // SAFETY: the caller's header is live.
-    unsafe { limit(current, size) };
-    match with_cache(|cache| cache.alloc(size)) {
-        Ok(segment) => segment,
-        Err(error) => cannot_grow(&error),
-    }
-}
-
-/// Ends the process if the chain that ends in `current` may not take `more` bytes.
-unsafe fn limit(current: *mut Header, more: usize) {
-    // SAFETY: the chain of live headers.
+/// Bytes of the segments of the chain that ends in `current`, and how many there are.
+unsafe fn in_use(current: *mut Header) -> (usize, usize) {
+    let (mut bytes, mut count, mut at) = (0, 0, current);
+    // SAFETY: the chain of live headers. A thread's own stack may stand at its beginning, as a header without memory.
     unsafe {
-        let (mut total, mut at) = (more, current);
         while !at.is_null() {
-            total += (*at).hi - at.addr();
+            bytes += (*at).hi.saturating_sub(at.addr());
+            count += 1;
             at = (*at).prev;
         }
-        if total > (*current).max {
-            report::fatal(format_args!(
-                "the stack of {} cannot grow: it would take {total} bytes, and its limit is {}; a recursion without end? \
-                 `max_stack` raises the limit",
-                report::Current,
-                (*current).max
-            ));
-        }
     }
+    (bytes, count)
 }
 
-fn cannot_grow(error: &StackError) -> ! {
-    report::fatal(format_args!("the stack of {} cannot grow: {error}", report::Current))
+/// Whether the chain that ends in `current` may take `more` bytes.
+unsafe fn limit(current: *mut Header, more: usize) -> Result<(), Refused> {
+    // SAFETY: the caller's header is live.
+    let (size, max) = unsafe { (in_use(current).0 + more, (*current).max) };
+    if size > max { Err(Refused::Limit { size, max }) } else { Ok(()) }
+}
+
+#[cold]
+unsafe fn cannot_grow(current: *mut Header, frame: usize, error: &Refused) -> ! {
+    // SAFETY: the caller's; above the frame stands the return address into the slow path of the function that needs more.
+    let (innermost, (bytes, segments)) =
+        unsafe { (ptr::with_exposed_provenance::<usize>(frame + 8).read(), in_use(current)) };
+    report::fatal(format_args!(
+        "the stack of {} cannot grow: {error}; it has {bytes} bytes in {segments} segments; innermost and outermost frames:{}",
+        report::Current,
+        Trace { innermost }
+    ))
 }
 
 /// Copies the current segment to a larger one, if all frames on it may be moved and no exception is in flight: the unwinder remembers
 /// addresses. `same_size`: it need not be larger.
-unsafe fn copy(current: *mut Header, frame: usize, need: usize, same_size: bool) -> Option<More> {
+unsafe fn copy(current: *mut Header, frame: usize, need: usize, same_size: bool) -> Result<Option<More>, Refused> {
     // SAFETY: the caller's header is the current one, and the frame lies on it.
     unsafe {
         // A task's first segment stays: its G lies in it.
         let prev = (*current).prev;
         if prev.is_null() || std::thread::panicking() {
-            return None;
+            return Ok(None);
         }
-        let frames = frames::all_movable(current, frame)?;
+        let Some(frames) = frames::all_movable(current, frame) else { return Ok(None) };
         super::trim(current);
         let hi = (*current).hi;
         let used = hi - (frame - 16);
@@ -125,13 +157,14 @@ unsafe fn copy(current: *mut Header, frame: usize, need: usize, same_size: bool)
             new_size *= 2;
         }
         let max = (*current).max;
-        limit(current, new_size - size);
+        limit(current, new_size - size)?;
         let new = with_cache(|cache| cache.relocate(Segment::new(current.addr(), size), used, new_size));
         let new = match new {
             Ok(new) => new,
             Err((old, error)) => {
+                // It stays what this runs for.
                 let _ = old.into_parts();
-                cannot_grow(&error)
+                return Err(error.into());
             }
         };
         let new_hi = new.hi();
@@ -141,6 +174,6 @@ unsafe fn copy(current: *mut Header, frame: usize, need: usize, same_size: bool)
         frames::adjust(frame.wrapping_add(delta), frames, delta);
         COUNTERS.split_copies.add(1);
         COUNTERS.frames_adjusted.add(frames);
-        Some(More { segment: header, delta })
+        Ok(Some(More { segment: header, delta }))
     }
 }
