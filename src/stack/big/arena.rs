@@ -34,7 +34,7 @@ const LAST_CHUNK: usize = 64 << 30;
 const MAX_CHUNKS: usize = 1024;
 
 /// Slots of one size; holds log2 of it, within the two limits above.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Class(u8);
 
 impl Class {

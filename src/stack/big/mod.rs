@@ -57,6 +57,19 @@ pub const DEFAULT_SIZE: usize = if cfg!(morestack_split) { 8 << 20 } else { 256 
 /// The class of default stacks, as log2 of the slot size; 0 until it is decided.
 static DEFAULT_CLASS: AtomicU8 = AtomicU8::new(0);
 
+/// The least that `RUST_MIN_STACK` can make of the default. As for std's threads, `PTHREAD_STACK_MIN`: on less, a task dies of its
+/// first message. In a split build, where default stacks serve foreign calls, so much that there is room for the unwinder, for
+/// checked code that foreign code calls, and for what that calls of foreign code ([`split`](super::split)).
+pub const MIN_DEFAULT_SIZE: usize = if cfg!(morestack_split) { (1 << 20) - PAGE } else { libc::PTHREAD_STACK_MIN };
+
+/// Whether a stack of so many bytes can be had, as far as the size goes.
+///
+/// # Errors
+/// [`StackError::BadSize`].
+pub(crate) fn check_size(size: usize) -> Result<(), StackError> {
+    Class::for_size(size).map(drop)
+}
+
 /// Decides the default size in bytes, unless the environment or an earlier decision already did: `RUST_MIN_STACK` wins, and
 /// the first stack of the default size fixes it for good, because addresses are handed around without a size.
 /// Builds with few big stacks ask for larger ones here.
@@ -76,13 +89,13 @@ fn default_class() -> Result<Class, StackError> {
     }
 }
 
-/// As in std, a `RUST_MIN_STACK` that is no number is as good as none, and one below `PTHREAD_STACK_MIN`, 0 included, means
-/// that: on less, a task dies of its first message.
+/// As in std, a `RUST_MIN_STACK` that is no number is as good as none, and one below [`MIN_DEFAULT_SIZE`], 0 included, means that.
 #[cold]
 fn decide_default(fallback: usize) -> Result<Class, StackError> {
     let asked = std::env::var("RUST_MIN_STACK").ok().and_then(|s| s.parse::<usize>().ok());
     let class = match asked {
-        Some(asked) => Class::for_size(asked.max(libc::PTHREAD_STACK_MIN)).map_err(StackError::in_min_stack)?,
+        Some(asked) => Class::for_size(asked.max(MIN_DEFAULT_SIZE)).map_err(StackError::in_min_stack)?,
+        None if cfg!(morestack_split) => Class::for_size(fallback)?.max(Class::for_size(MIN_DEFAULT_SIZE)?),
         None => Class::for_size(fallback)?,
     };
     match DEFAULT_CLASS.compare_exchange(0, class.shift(), Ordering::Relaxed, Ordering::Relaxed) {
@@ -103,7 +116,7 @@ pub struct BigStack {
 
 impl BigStack {
     /// A stack of at least `size` usable bytes, or of the default size: `RUST_MIN_STACK` bytes if that variable is set
-    /// (16 KB at least), else [`DEFAULT_SIZE`]. The guard page comes on top, and the sum is rounded up to a power of two of at least 8 KB.
+    /// ([`MIN_DEFAULT_SIZE`] at least), else [`DEFAULT_SIZE`]. The guard page comes on top, and the sum is rounded up to a power of two of at least 8 KB.
     ///
     /// Costs a few nanoseconds when this thread's [`BigCache`] holds one (default size only), a lock when the pool does, a
     /// system call for a new one.

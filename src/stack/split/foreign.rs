@@ -13,7 +13,7 @@
 
 use super::{Foreign, UNWINDER_AREA};
 use crate::stack::StackError;
-use crate::stack::big::{BigStack, is_big};
+use crate::stack::big::{BigStack, MIN_DEFAULT_SIZE, is_big};
 use std::cell::Cell;
 use std::mem::offset_of;
 
@@ -38,6 +38,8 @@ pub const KEPT: isize = offset_of!(Top, kept) as isize - TOP as isize;
 /// Bytes for it, which keep what is below aligned to a cache line.
 const TOP: usize = 64;
 const _: () = assert!(size_of::<Top>() <= TOP);
+// What checked code has for itself, between the unwinder's area and its guard, is half of the smallest there is.
+const _: () = assert!(MIN_DEFAULT_SIZE / 2 > HEADROOM + UNWINDER_AREA + TOP);
 
 fn top(hi: usize) -> *mut Top {
     std::ptr::with_exposed_provenance_mut(hi - TOP)
@@ -50,12 +52,11 @@ impl Foreign {
     /// As [`BigStack::new`].
     pub(crate) fn new() -> Result<Foreign, StackError> {
         let stack = BigStack::new(None)?;
-        let (lo, size) = (stack.lo(), stack.size());
+        let lo = stack.lo();
         let hi = stack.into_hi();
         // SAFETY: the stack is ours, and larger than that.
         unsafe { top(hi).write(Top { next: 0, kept: Foreign::NONE }) };
-        // A program with RUST_MIN_STACK may have small ones: half of it is checked code's then.
-        Ok(Foreign { sp: Foreign::first_sp(hi), guard: lo + HEADROOM.min(size / 2), lo, hi })
+        Ok(Foreign { sp: Foreign::first_sp(hi), guard: lo + HEADROOM, lo, hi })
     }
 
     fn first_sp(hi: usize) -> usize {
@@ -134,9 +135,9 @@ impl Foreign {
         if cached != 0 {
             // SAFETY: as above; it is cached, so it was given up by `into_hi`, and is again.
             let stack = unsafe { BigStack::from_hi(cached) };
-            let (lo, size) = (stack.lo(), stack.size());
+            let lo = stack.lo();
             let hi = stack.into_hi();
-            return Ok(Foreign { sp: Foreign::first_sp(hi), guard: lo + HEADROOM.min(size / 2), lo, hi });
+            return Ok(Foreign { sp: Foreign::first_sp(hi), guard: lo + HEADROOM, lo, hi });
         }
         let new = Foreign::new()?;
         if ours {
