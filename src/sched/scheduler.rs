@@ -112,14 +112,15 @@ impl Builder<'_> {
     }
 
     /// Bytes of the big stack on which a Rust closure runs. Address space, not memory: pages are committed when touched.
-    /// Default: `RUST_MIN_STACK`, or 256 KB.
+    /// Default: `RUST_MIN_STACK`, or 256 KB. In a split build it makes no difference to closures that are checked, whose stack grows
+    /// from 2 KB to what [`max_stack`](Self::max_stack) allows.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.settings.stack_size = Some(bytes);
         self
     }
 
-    /// Bytes to which the task's go segment may grow; growing further ends the process with a report. Default 1 GB, least
-    /// 2 KB.
+    /// Bytes to which the task's go segment may grow, and in a split build the segments of its checked Rust code, all together;
+    /// growing further ends the process with a report. Default 1 GB, least 2 KB.
     pub fn max_stack(mut self, bytes: usize) -> Self {
         self.settings.max_stack = Some(bytes);
         self

@@ -49,7 +49,11 @@ where
     let kind = const { &closure_kind::<F, T>() };
     let small = header::is_checked(kind);
     let (big, promised) = match settings.stack_size {
-        _ if small => (None, false),
+        // Its stack grows as it needs, whatever was asked for; what is impossible is refused all the same.
+        size if small => {
+            size.map_or(Ok(()), big::check_size)?;
+            (None, false)
+        }
         None if !eager => {
             let big = big::promise()?;
             let promised = big.is_none();

@@ -52,13 +52,17 @@ impl Builder {
     ///
     /// Default: `RUST_MIN_STACK`, or 252 KB. Stacks of the default size are cheaper: their tasks get one when they start, from
     /// a cache of the worker, and others when they are spawned, from a pool under a lock.
+    ///
+    /// In a split build checked closures have no such stack: theirs starts on 2 KB and grows as it is needed, up to
+    /// [`max_stack`](Self::max_stack). The size makes no difference to them, except that an impossible one is an error there too.
+    /// Foreign code that they call runs on a stack of its worker, which has `RUST_MIN_STACK` bytes (1 MB at least), or 8 MB.
     pub fn stack_size(mut self, size: usize) -> Builder {
         self.settings.stack_size = Some(size.max(MIN_STACK));
         self
     }
 
-    /// Bytes to which the task's go segment may grow, where its mapped functions run; growing further ends the process with a
-    /// report. Default 1 GB, least 2 KB.
+    /// Bytes to which the task's go segment may grow, where its mapped functions run; and in a split build, where a closure's
+    /// checked code runs on segments too, all of these together. Growing further ends the process with a report. Default 1 GB, least 2 KB.
     pub fn max_stack(mut self, size: usize) -> Builder {
         self.settings.max_stack = Some(size);
         self
