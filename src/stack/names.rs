@@ -2,7 +2,7 @@
 //! executable's own table of symbols, which is mapped for it, and for shared libraries in what the dynamic linker has loaded.
 
 use object::Endianness;
-use object::elf::{FileHeader64, SHT_SYMTAB, STT_FUNC};
+use object::elf::{FileHeader64, SHT_SYMTAB, STT_FUNC, Sym64};
 use object::read::elf::{FileHeader, Sym, SymbolTable};
 use std::ffi::{CStr, c_int, c_void};
 use std::fmt;
@@ -41,7 +41,7 @@ impl Names {
     fn in_program(&self, pc: usize) -> Option<(&str, usize)> {
         let offset = pc.checked_sub(self.base)? as u64;
         let (endian, table) = self.symbols.as_ref()?;
-        let into = |symbol: &_| offset.wrapping_sub(Sym::st_value(symbol, *endian));
+        let into = |symbol: &Sym64<Endianness>| offset.wrapping_sub(symbol.st_value(*endian));
         let mut functions = table.iter().filter(|symbol| symbol.st_type() == STT_FUNC);
         let symbol = functions.find(|symbol| into(symbol) < symbol.st_size(*endian))?;
         let name = symbol.name(*endian, table.strings()).ok()?;
