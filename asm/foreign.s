@@ -170,6 +170,57 @@ morestack_foreign_registers:
     .size morestack_foreign_registers, . - morestack_foreign_registers
     FOREIGN_LSDA morestack_foreign_registers, morestack_foreign_registers
 
+# morestack_undisturbed(f: %rdi, argument: %rsi)
+#   Calls f(argument) with a guard of 0, so that no check fails in it: on the big stack if a small segment's code asks, else where it
+#   is asked. Like any foreign call this goes to the big stack from a stack of somebody else's too (a handler's, a coroutine's): it is free.
+#   entry:    %rdi, %rsi; f does not unwind
+#   exit:     as f leaves it
+#   clobbers: what a C function may
+    .p2align 4
+    .globl morestack_undisturbed
+    .type morestack_undisturbed, @function
+morestack_undisturbed:
+    .cfi_startproc
+    FROM_SMALL morestack_undisturbed, 32
+    movq %rdi, %rax
+    movq %rsi, %rdi
+    movq %fs:morestack_foreign_stack@tpoff + FOREIGN_sp, %r10
+    testq %r10, %r10
+    jz 1f
+    LEAVE_SMALL
+    CLEAR_GUARD
+    call *%rax
+    movq -8(%rbp), %r10
+    movq -16(%rbp), %r11
+    movq %rbp, %rsp
+    .cfi_remember_state
+    popq %rbp
+    .cfi_restore %rbp
+    .cfi_def_cfa %rsp, 8
+    movq %r11, %fs:morestack_foreign_stack@tpoff + FOREIGN_sp
+    movq %r10, %fs:TCB_guard
+    ret
+    .cfi_restore_state
+1:  .cfi_def_cfa %rsp, 8
+    .cfi_restore %rbp
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    pushq %fs:TCB_guard
+    subq $8, %rsp
+    CLEAR_GUARD
+    call *%rax
+    movq -8(%rbp), %r10
+    movq %r10, %fs:TCB_guard
+    leave
+    .cfi_restore %rbp
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_endproc
+    .size morestack_undisturbed, . - morestack_undisturbed
+
 # __wrap__Unwind_Resume(exception: %rdi)
 #   A landing pad has done its part: the exception goes on. From a small segment the unwinder runs on the big stack, with nothing
 #   changed but the stack pointer: it never comes back here, but jumps into a landing pad, where everything must be as that frame

@@ -224,6 +224,13 @@ unsafe extern "C" {
     fn morestack_closure_start();
 }
 
+#[cfg(morestack_split)]
+unsafe extern "C" {
+    /// Runs `f(arg)`, which must not unwind, with a guard of 0: on the big stack of foreign code if it is called on a small segment.
+    /// asm/foreign.s.
+    pub(crate) fn morestack_undisturbed(f: unsafe extern "C" fn(*mut ()), arg: *mut ());
+}
+
 /// Where a fresh mapped task begins: its true address, from the address stub.
 pub(crate) fn mapped_start() -> usize {
     mapped_start_entry()
@@ -376,6 +383,7 @@ pub(crate) fn current_segment() -> *mut split::Header {
 }
 
 /// The guard that compiler-generated checks on this thread compare with; 0 unless mapped or split code runs.
+#[inline]
 pub fn tcb_guard() -> usize {
     let guard: usize;
     // SAFETY: reads a word of glibc's thread control block, which every thread has.

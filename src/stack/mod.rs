@@ -15,6 +15,7 @@ mod segment;
 pub mod split;
 pub(crate) mod state;
 mod stats;
+mod tables;
 pub(crate) mod unwinder;
 
 pub use error::StackError;

@@ -14,6 +14,7 @@ use super::{report, thread};
 use crate::arch;
 use crate::stack::frames::table::Table;
 use crate::stack::grow::{self, Innermost};
+use crate::stack::split::undisturbed;
 use std::marker::PhantomData;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -126,8 +127,7 @@ unsafe fn make_room(g: *mut G, need: usize) {
         // SAFETY: g is the current one; Rust runs, so its mapped code stands at the innermost crossing.
         unsafe {
             let table = report::program_table();
-            let m = &mut *(*g).m;
-            if let Err(error) = grow::grow(&mut (*g).stack, &mut m.cache, table, Innermost::Crossing, need) {
+            if let Err(error) = grow::grow(&mut (*g).stack, &mut (*(*g).m).cache, table, Innermost::Crossing, need) {
                 report::cannot_grow(&*g, Innermost::Crossing, &error);
             }
         }
@@ -135,8 +135,14 @@ unsafe fn make_room(g: *mut G, need: usize) {
     let mut arg = (g, need);
     let arg = (&raw mut arg).cast();
     // SAFETY: a task's Rust code runs on a big stack, from which the system stack can be entered; a borrowed g's Rust code
-    // is on the thread's own stack already.
-    unsafe { if (*g).is_borrowed() { on_system_stack(arg) } else { arch::morestack_systemstack(on_system_stack, arg) } }
+    // is on the thread's own stack already, if not in a small segment for it.
+    unsafe {
+        if (*g).is_borrowed() {
+            undisturbed(|| on_system_stack(arg));
+        } else {
+            arch::morestack_systemstack(on_system_stack, arg);
+        }
+    }
 }
 
 /// The system-stack half of lending: fetches a big stack for a mapped task that calls Rust. Called by asm/call_rust.s.

@@ -7,6 +7,7 @@ use super::{default_class, pool};
 use crate::arch;
 use crate::stack::debug::modes;
 use crate::stack::error::StackError;
+use crate::stack::split::undisturbed;
 
 /// Stacks that a cache holds. They keep whatever memory was touched on them, so a thread may hold on to 32 * 252 KB, until it
 /// idles. With so many, a burst of tasks that start and end goes to the pool once in 16 times.
@@ -36,7 +37,7 @@ impl BigCache {
     /// Returns what the calling thread's cache holds to the pool, and its excess memory to the kernel. For a thread that is
     /// about to idle.
     pub fn flush() {
-        let _ = CACHE.try_with(|cache| cache.give(CAPACITY));
+        let _ = undisturbed(|| CACHE.try_with(|cache| cache.give(CAPACITY)));
     }
 
     #[inline]
@@ -80,7 +81,7 @@ impl BigCache {
 
 impl Drop for BigCache {
     fn drop(&mut self) {
-        self.give(CAPACITY);
+        undisturbed(|| self.give(CAPACITY));
     }
 }
 

@@ -36,6 +36,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use super::debug::{POISON_BYTE, modes};
 use super::error::StackError;
 use super::layout::PAGE;
+use super::split::undisturbed;
 use arena::Class;
 
 pub(crate) use arena::is_big;
@@ -89,6 +90,15 @@ fn default_class() -> Result<Class, StackError> {
     }
 }
 
+/// Decides the default size, if nobody has.
+///
+/// # Errors
+/// As [`set_default_size`].
+#[cfg(morestack_split)]
+pub(super) fn default_is_possible() -> Result<(), StackError> {
+    default_class().map(drop)
+}
+
 /// As in std, a `RUST_MIN_STACK` that is no number is as good as none, and one below [`MIN_DEFAULT_SIZE`], 0 included, means that.
 #[cold]
 fn decide_default(fallback: usize) -> Result<Class, StackError> {
@@ -130,11 +140,11 @@ impl BigStack {
         let (hi, class) = match size {
             None => {
                 let class = default_class()?;
-                (cache::alloc(class)?, class)
+                (undisturbed(|| cache::alloc(class))?, class)
             }
             Some(size) => {
                 let class = Class::for_size(size)?;
-                (pool::take(class)?, class)
+                (undisturbed(|| pool::take(class))?, class)
             }
         };
         poison(hi);
@@ -191,11 +201,13 @@ impl Drop for BigStack {
     #[inline]
     fn drop(&mut self) {
         poison(self.hi);
-        if self.class.shift() == DEFAULT_CLASS.load(Ordering::Relaxed) {
-            cache::free(self.hi, self.class);
-        } else {
-            pool::give(self.hi, self.class);
-        }
+        undisturbed(|| {
+            if self.class.shift() == DEFAULT_CLASS.load(Ordering::Relaxed) {
+                cache::free(self.hi, self.class);
+            } else {
+                pool::give(self.hi, self.class);
+            }
+        });
     }
 }
 

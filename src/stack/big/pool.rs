@@ -1,6 +1,5 @@
 //! The pools: free stacks of each class, shared by all threads, and what a stack gives back on its way there.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +9,8 @@ use super::guard;
 use crate::stack::debug::modes;
 use crate::stack::error::StackError;
 use crate::stack::layout::PAGE;
+use crate::stack::split::undisturbed;
+use crate::stack::tables::{self, List, Quarantine};
 
 /// Bytes at a stack's top that a pooled stack keeps; what lies deeper is returned to the kernel. Four pages
 /// hold what foreign calls ordinarily touch (measured: `printf` and `qsort` 4 KB, `dlopen` 8, a panic 12, `getaddrinfo` 16),
@@ -59,17 +60,17 @@ pub fn stats() -> Stats {
 /// Free stacks of one class, each by its `hi`.
 struct Pool {
     /// As their last owners left them, the longest free first. Used first.
-    hot: Vec<usize>,
+    hot: List<usize>,
     /// How few of these there were since the last decay: so many were not needed.
     idle: usize,
     /// With their top resident, perhaps. Used next.
-    warm: Vec<usize>,
+    warm: List<usize>,
     /// With nothing resident.
-    cold: Vec<usize>,
-    /// Under `fence`: inaccessible, oldest first.
-    fenced: VecDeque<usize>,
+    cold: List<usize>,
+    /// Under `fence`: inaccessible.
+    fenced: Quarantine<usize, QUARANTINE>,
     /// The parts of chunks that no slot was cut from yet, none of them empty.
-    uncut: Vec<Range<usize>>,
+    uncut: List<Range<usize>>,
     /// Bytes of the newest chunk.
     chunk: usize,
     /// Slots in all chunks.
@@ -78,12 +79,12 @@ struct Pool {
 
 static POOLS: [Mutex<Pool>; CLASSES] = [const {
     Mutex::new(Pool {
-        hot: Vec::new(),
+        hot: tables::list(),
         idle: 0,
-        warm: Vec::new(),
-        cold: Vec::new(),
-        fenced: VecDeque::new(),
-        uncut: Vec::new(),
+        warm: tables::list(),
+        cold: tables::list(),
+        fenced: Quarantine::new(),
+        uncut: tables::list(),
         chunk: 0,
         slots: 0,
     })
@@ -154,11 +155,7 @@ impl Pool {
     /// Files a stack under `fence` and lets the oldest one back into use. A stack that cannot be opened again stays out.
     fn push_fenced(&mut self, hi: usize, class: Class) {
         arena::set_live(hi, false);
-        self.fenced.push_back(hi);
-        if self.fenced.len() <= QUARANTINE {
-            return;
-        }
-        if let Some(oldest) = self.fenced.pop_front() {
+        if let Some(oldest) = self.fenced.exchange(hi) {
             let lo = class.lo(oldest);
             // SAFETY: the usable part of a free stack of this class.
             if unsafe { guard::open(lo, oldest - lo) }.is_ok() {
@@ -220,29 +217,30 @@ pub(crate) fn expect_decay() {
 pub(crate) fn decay() -> bool {
     let mut left = false;
     for class in (0..CLASSES).map(Class::from_index) {
-        let mut pool = lock(class);
-        let count = pool.idle.min(DECAY_BATCH);
-        let idle: Vec<usize> = pool.hot.drain(..count).collect();
-        pool.idle = pool.hot.len();
-        left |= pool.idle > 0;
-        let mut room = KEEP_WARM.saturating_sub(pool.warm.len());
-        // They are nobody's while the lock is not held: the system calls take long.
-        drop(pool);
-        if idle.is_empty() {
-            continue;
-        }
-        let mut kept = Vec::new();
-        for &hi in &idle {
-            let keep = if room > 0 { KEEP_BYTES } else { 0 };
-            room = room.saturating_sub(1);
-            trim(hi, class, keep);
-            kept.push(keep > 0);
-        }
-        let mut pool = lock(class);
-        for (hi, kept) in idle.into_iter().zip(kept) {
-            if kept { pool.warm.push(hi) } else { pool.cold.push(hi) }
-        }
+        left |= undisturbed(|| decay_class(class));
     }
+    left
+}
+
+fn decay_class(class: Class) -> bool {
+    let mut pool = lock(class);
+    let count = pool.idle.min(DECAY_BATCH);
+    let mut idle = tables::list();
+    idle.extend(pool.hot.drain(..count));
+    pool.idle = pool.hot.len();
+    let left = pool.idle > 0;
+    let warm = KEEP_WARM.saturating_sub(pool.warm.len()).min(count);
+    // They are nobody's while the lock is not held: the system calls take long.
+    drop(pool);
+    if idle.is_empty() {
+        return left;
+    }
+    for (index, &hi) in idle.iter().enumerate() {
+        trim(hi, class, if index < warm { KEEP_BYTES } else { 0 });
+    }
+    let mut pool = lock(class);
+    pool.warm.extend_from_slice(&idle[..warm]);
+    pool.cold.extend_from_slice(&idle[warm..]);
     left
 }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{BigStack, default_class, guard, pool};
 use crate::stack::debug::modes;
 use crate::stack::error::StackError;
+use crate::stack::split::undisturbed;
 
 /// Promises that a thread takes at a time, so that a spawn is not a meeting at the counter; twice as many are kept at most.
 const BATCH: usize = 64;
@@ -55,7 +56,7 @@ fn promise_slow() -> Result<Option<BigStack>, StackError> {
     }
     let take = |count: usize| {
         let given = GIVEN.fetch_add(count, Ordering::Relaxed) + count;
-        pool::ensure(class, given).inspect_err(|_| {
+        undisturbed(|| pool::ensure(class, given)).inspect_err(|_| {
             GIVEN.fetch_sub(count, Ordering::Relaxed);
         })
     };

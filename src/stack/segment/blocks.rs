@@ -18,6 +18,7 @@ use super::ring::Lists;
 use crate::stack::StackError;
 use crate::stack::layout::PAGE;
 use crate::stack::stats::COUNTERS;
+use crate::stack::tables::{self, List};
 
 /// Bytes of a unit: a slab's 32 smallest segments fit one word of bits, and 32 units fit a block.
 pub(super) const UNIT: usize = 64 << 10;
@@ -79,10 +80,10 @@ pub(super) struct Run {
 }
 
 pub(super) struct Blocks {
-    blocks: Vec<Block>,
+    blocks: List<Block>,
     lists: Lists<{ 2 * LISTS }>,
     /// Sorted by address.
-    arenas: Vec<Arena>,
+    arenas: List<Arena>,
     /// The part of the newest arena that no block was made of yet.
     virgin: std::ops::Range<usize>,
     /// Bytes in units that are free and resident.
@@ -101,7 +102,7 @@ fn run_mask(first: u32, order: usize) -> u32 {
 
 impl Blocks {
     pub(super) const fn new() -> Blocks {
-        Blocks { blocks: Vec::new(), lists: Lists::new(), arenas: Vec::new(), virgin: 0..0, idle: 0 }
+        Blocks { blocks: tables::list(), lists: Lists::new(), arenas: tables::list(), virgin: 0..0, idle: 0 }
     }
 
     /// Units in all blocks there are: the size that tables of units need.

@@ -3,7 +3,6 @@
 //! A freed segment becomes inaccessible at once and stays so for the next [`QUARANTINE`] frees, so that whoever still uses
 //! a stack that has moved faults at the place of the mistake.
 
-use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use super::Segment;
@@ -11,13 +10,14 @@ use super::os::{self, Access};
 use crate::stack::StackError;
 use crate::stack::layout::PAGE;
 use crate::stack::stats::COUNTERS;
+use crate::stack::tables::Quarantine;
 
 /// Freed segments that stay inaccessible. Each is a mapping; a sixteenth of what the kernel allows a process by default
 /// (`vm.max_map_count`, 65530) leaves two mappings each for 30,000 live ones.
 const QUARANTINE: usize = 4096;
 
-/// Base and length of freed mappings, oldest first.
-static FREED: Mutex<VecDeque<(usize, usize)>> = Mutex::new(VecDeque::new());
+/// Base and length of freed mappings.
+static FREED: Mutex<Quarantine<(usize, usize), QUARANTINE>> = Mutex::new(Quarantine::new());
 
 /// The mapping of a segment: the fence page, then the segment's pages.
 fn mapping(lo: usize, size: usize) -> (usize, usize) {
@@ -53,11 +53,8 @@ pub(super) unsafe fn free(segment: Segment) {
             return;
         }
     }
-    let mut freed = crate::stack::locked(&FREED);
-    freed.push_back((base, len));
-    if freed.len() > QUARANTINE
-        && let Some((base, len)) = freed.pop_front()
-    {
+    let oldest = crate::stack::locked(&FREED).exchange((base, len));
+    if let Some((base, len)) = oldest {
         // SAFETY: nobody can use an inaccessible mapping.
         unsafe { os::unmap(base, len) };
     }

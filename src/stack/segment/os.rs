@@ -2,9 +2,11 @@
 //!
 //! Nothing here keeps state. Ranges are given as addresses, page-aligned unless said otherwise.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::ptr::with_exposed_provenance_mut as pointer;
 
+use crate::stack::error::Reason;
 use crate::stack::layout::PAGE;
 use crate::stack::report;
 
@@ -129,9 +131,10 @@ pub(super) unsafe fn move_pages(from: usize, to: usize, len: usize) -> io::Resul
     let refused_at_once = matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EPERM | libc::ENOSYS));
     if !refused_at_once && !fill_hole(to, len) && !many_mappings() {
         report::fatal(format_args!(
-            "{}: its stack cannot grow: the kernel had no memory to move {len} bytes to {to:#x} ({error}), and that address may \
+            "{}: its stack cannot grow: the kernel had no memory to move {len} bytes to {to:#x} ({}), and that address may \
              be another thread's by now; lower the number of tasks or raise the memory limit",
-            report::Current
+            report::Current,
+            Reason(&error)
         ));
     }
     Err(error)
@@ -155,10 +158,9 @@ fn fill_hole(lo: usize, len: usize) -> bool {
 /// may have unmapped some of theirs since a request was refused at the limit. Some 10 ms with the usual limit.
 fn many_mappings() -> bool {
     // The kernel's default, for where there is no such file.
-    let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse().ok());
-    let half = limit.unwrap_or(65_530) / 2;
-    let Ok(mut maps) = std::fs::File::open("/proc/self/maps") else { return false };
-    // Read like this it takes no memory, of which there may be none.
+    let half = max_map_count().unwrap_or(65_530) / 2;
+    let Ok(mut maps) = File::open("/proc/self/maps") else { return false };
+    // Read like this it takes no memory, of which there may be none, and which the global allocator cannot be asked for here.
     let (mut text, mut lines) = ([0; 4096], 0);
     while let Ok(len @ 1..) = maps.read(&mut text) {
         lines += text[..len].iter().filter(|&&byte| byte == b'\n').count();
@@ -167,6 +169,13 @@ fn many_mappings() -> bool {
         }
     }
     false
+}
+
+/// The kernel's limit on mappings.
+fn max_map_count() -> Option<usize> {
+    let mut text = [0; 32];
+    let len = File::open("/proc/sys/vm/max_map_count").ok()?.read(&mut text).ok()?;
+    std::str::from_utf8(&text[..len]).ok()?.trim().parse().ok()
 }
 
 /// The errno's error for a request of the kernel that failed, as a stack's error.

@@ -17,6 +17,7 @@ use super::{SEGMENT_MAX, Segment};
 use super::{fenced, large, os};
 use crate::stack::debug;
 use crate::stack::layout::{POOL_CLASSES, POOL_MAX, STACK_MIN};
+use crate::stack::split::undisturbed;
 use crate::stack::stats::{COUNTERS, size_index};
 use crate::stack::{StackError, locked};
 
@@ -75,6 +76,11 @@ impl StackCache {
     /// [`StackError::OutOfMemory`] if the kernel has no more.
     #[inline]
     pub fn alloc(&mut self, size: usize) -> Result<Segment, StackError> {
+        undisturbed(|| self.alloc_now(size))
+    }
+
+    #[inline]
+    fn alloc_now(&mut self, size: usize) -> Result<Segment, StackError> {
         let mut segment = if let Some(list) = self.list_of(size)
             && list.count > 0
         {
@@ -94,7 +100,12 @@ impl StackCache {
 
     /// Takes a segment back. Nothing may refer to its memory any more.
     #[inline]
-    pub fn free(&mut self, mut segment: Segment) {
+    pub fn free(&mut self, segment: Segment) {
+        undisturbed(|| self.free_now(segment));
+    }
+
+    #[inline]
+    fn free_now(&mut self, mut segment: Segment) {
         if debug::modes().poison {
             segment.fill(debug::POISON_BYTE);
         }
@@ -130,21 +141,27 @@ impl StackCache {
     /// # Panics
     /// If `used` bytes do not fit either segment.
     pub fn relocate(&mut self, old: Segment, used: usize, size: usize) -> Result<Segment, (Segment, StackError)> {
+        // What is no size at all is an error, below.
+        let smaller = if is_valid(size) { size.min(old.size()) } else { old.size() };
+        assert!(used <= smaller, "{used} bytes do not fit {smaller}");
+        undisturbed(|| self.relocate_now(old, used, size))
+    }
+
+    fn relocate_now(&mut self, old: Segment, used: usize, size: usize) -> Result<Segment, (Segment, StackError)> {
         let modes = debug::modes();
         let by_pages = old.size() >= large::LARGE_MIN && size > old.size() && !modes.fence && !modes.poison;
         if by_pages && is_valid(size) {
-            assert!(used <= old.size(), "{used} bytes do not fit {}", old.size());
             let old_size = old.size();
             let new = large::grow(old, used, size)?;
             COUNTERS.allocs[size_index(size)].add(1);
             COUNTERS.frees[size_index(old_size)].add(1);
             return Ok(new);
         }
-        match self.alloc(size) {
+        match self.alloc_now(size) {
             Ok(mut new) => {
                 new.copy_top(&old, used);
                 COUNTERS.bytes_copied.add(used);
-                self.free(old);
+                self.free_now(old);
                 Ok(new)
             }
             Err(error) => Err((old, error)),
@@ -153,9 +170,11 @@ impl StackCache {
 
     /// Gives all free segments to the global pool and publishes the counters.
     pub fn flush(&mut self) {
-        for class in 0..POOL_CLASSES {
-            self.spill(class, 0);
-        }
+        undisturbed(|| {
+            for class in 0..POOL_CLASSES {
+                self.spill(class, 0);
+            }
+        });
     }
 
     #[cold]
@@ -185,7 +204,7 @@ impl StackCache {
             let class = size_index(size);
             COUNTERS.spills.add(1);
             self.spill(class, LIST_BYTES / size / 2);
-            return self.free(segment);
+            return self.free_now(segment);
         }
         COUNTERS.frees[size_index(size)].add(1);
         // SAFETY: owning the segment is owning its memory, and the mode and the size say where it came from.
@@ -260,8 +279,10 @@ fn is_valid(size: usize) -> bool {
 /// Gives free memory that the global pool keeps for the next stacks back to the kernel: all large segments, and all blocks
 /// (2 MB) that are free as a whole. For a program that knows that it will not need as many stacks again soon.
 pub fn release_idle() {
-    locked(&POOL).blocks.trim(0);
-    large::release_cached();
+    undisturbed(|| {
+        locked(&POOL).blocks.trim(0);
+        large::release_cached();
+    });
 }
 
 fn run_order(size: usize) -> usize {

@@ -1,6 +1,6 @@
 //! Doubly linked lists over the indices of a table: out of any list and into another in constant time, eight bytes an item.
 
-use std::collections::TryReserveError;
+use crate::stack::tables::{self, List, TryReserveError};
 
 const NONE: u32 = u32::MAX;
 
@@ -13,12 +13,12 @@ struct Link {
 /// `N` lists over items `0..len`. An item is in one list at most; which one is for the owner to remember.
 pub(super) struct Lists<const N: usize> {
     heads: [u32; N],
-    links: Vec<Link>,
+    links: List<Link>,
 }
 
 impl<const N: usize> Lists<N> {
     pub(super) const fn new() -> Self {
-        Lists { heads: [NONE; N], links: Vec::new() }
+        Lists { heads: [NONE; N], links: tables::list() }
     }
 
     /// Room for items `0..len`.

@@ -9,6 +9,7 @@ use super::ring::Lists;
 use crate::stack::StackError;
 use crate::stack::layout::{POOL_CLASSES, STACK_MIN};
 use crate::stack::stats::COUNTERS;
+use crate::stack::tables::{self, List};
 
 const _: () = assert!(UNIT / STACK_MIN <= 32, "a slab's segments fit a word of bits");
 
@@ -37,14 +38,14 @@ pub(super) type Fresh = std::ops::Range<usize>;
 pub(super) struct Slabs {
     pub(super) blocks: Blocks,
     /// By number of unit.
-    slabs: Vec<Slab>,
+    slabs: List<Slab>,
     /// Slabs with free segments, by class.
     partial: Lists<POOL_CLASSES>,
 }
 
 impl Slabs {
     pub(super) const fn new() -> Slabs {
-        Slabs { blocks: Blocks::new(), slabs: Vec::new(), partial: Lists::new() }
+        Slabs { blocks: Blocks::new(), slabs: tables::list(), partial: Lists::new() }
     }
 
     /// Fills `into` with segments of one slab, and says how many it got (one at least) and which memory is fresh.

@@ -65,6 +65,12 @@ impl Table {
     }
 }
 
+/// Finds the table of functions. The first who does takes the dynamic linker's lock, which another thread may hold while one of its
+/// checks fails.
+pub(super) fn prepare() {
+    Table::of_program();
+}
+
 /// Whether the function that begins here is proven movable. It is read as verification has left it: a check in either form, and a slow
 /// path with the bit.
 ///

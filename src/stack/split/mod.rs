@@ -24,6 +24,7 @@ mod more;
 mod threads;
 #[cfg(morestack_split)]
 mod trace;
+mod undisturbed;
 #[cfg(morestack_split)]
 mod vectors;
 
@@ -81,6 +82,8 @@ impl Foreign {
     pub const NONE: Foreign = Foreign { sp: 0, guard: 0, lo: 0, hi: 0 };
 }
 
+pub(crate) use undisturbed::undisturbed;
+
 #[cfg(morestack_split)]
 pub(crate) use in_use::*;
 
@@ -88,13 +91,22 @@ pub(crate) use in_use::*;
 mod in_use {
     use super::*;
     use crate::stack::segment::Segment;
-    use crate::stack::{StackCache, debug, layout};
+    use crate::stack::{StackCache, big, debug, layout};
     use std::cell::Cell;
     use std::ptr;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     pub(crate) use super::foreign::KEPT;
-    pub(crate) use super::vectors::prepare;
+
+    /// Finds out, before the first small segment is used, what a failed check needs to know. It must not find out by itself: it may have
+    /// interrupted the global allocator, or a thread that holds the lock that finding out takes.
+    pub(crate) fn prepare() {
+        super::vectors::prepare();
+        super::frames::prepare();
+        debug::modes();
+        // Who asks for a stack is told why there is none.
+        let _ = big::default_is_possible();
+    }
 
     /// All ones under the debug mode `move`: no stack pointer passes a guard that this is put over.
     #[cfg(feature = "debug-modes")]

@@ -38,12 +38,17 @@ enum Refused {
     Memory(#[from] StackError),
 }
 
-/// Called by `__morestack`, on a big stack, with all of the interrupted function's registers saved.
+/// Called by `__morestack`, on a big stack, with all of the interrupted function's registers saved and a guard of 0.
+///
+/// It may have interrupted anything that checked code does: the global allocator, a call that has failed and whose `errno` nobody
+/// has read yet. So nothing here uses that allocator, and `errno` stays. What shares its caches and pools is
+/// [`undisturbed`](super::undisturbed).
 ///
 /// `frame`: its frame, whose two words below are in use. `need`, `arguments`: bytes of the function's frame and its stack arguments.
 /// `from_big`: the function was called by foreign code and runs on a big stack.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn morestack_more(frame: usize, need: usize, arguments: usize, from_big: usize) -> More {
+    let _errno = Errno::kept();
     let current = arch::current_segment();
     // SAFETY: assembly's arguments.
     unsafe {
@@ -78,6 +83,23 @@ unsafe fn more(
             arch::set_foreign(arch::foreign().below(frame)?);
         }
         Ok(More { segment, delta: 0 })
+    }
+}
+
+/// Sets `errno` back when it is dropped.
+struct Errno(libc::c_int);
+
+impl Errno {
+    fn kept() -> Errno {
+        // SAFETY: the address of this thread's errno is always valid.
+        Errno(unsafe { *libc::__errno_location() })
+    }
+}
+
+impl Drop for Errno {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = self.0 };
     }
 }
 

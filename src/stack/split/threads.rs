@@ -12,7 +12,7 @@
 use super::{Foreign, Header, prepare, trim};
 use crate::arch;
 use crate::stack::layout::MAX_STACK;
-use crate::stack::report;
+use crate::stack::{big, report};
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -68,6 +68,9 @@ extern "C" fn tell() {
 /// The calling thread runs checked code on small segments from its next check on.
 fn begin() {
     prepare();
+    if let Err(error) = big::default_is_possible() {
+        report::fatal(format_args!("MORESTACK_SMALL_THREADS: {error}"));
+    }
     let (lo, hi) = own_stack();
     let key = end_key();
     // SAFETY: a key of ours; the value only has to be something.

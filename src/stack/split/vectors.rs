@@ -14,7 +14,7 @@ static MASK: AtomicU32 = AtomicU32::new(0);
 static SIZE: AtomicUsize = AtomicUsize::new(0);
 
 /// Finds out what this machine has. Before the first small segment is used.
-pub(crate) fn prepare() {
+pub(super) fn prepare() {
     if SIZE.load(Ordering::Relaxed) != 0 {
         return;
     }
