@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// - `main` is called by the C library, on a stack that is not ours.
 /// - The personality routine is called by the unwinder, which runs on the big stack while frames of a small one are walked.
 fn stays_unchecked(name: &str) -> bool {
-    name == "main" || name.contains("personality")
+    name == "main" || name.contains("rust_eh_personality")
 }
 
 /// The names of the functions that `object` defines and that are to be checked.
