@@ -18,6 +18,7 @@ FILE "asm/start.s"
     movq %rbp, G_sched_bp(%rdi)
     leaq \resumed(%rip), %rax
     movq %rax, G_sched_pc(%rdi)
+    SAVE_SEGMENT %rdi, %rax         # the first again; the last wait may have been on another
     leaq G_sched(%rdi), %rbp
     ON_SYSTEM_STACK %rdi
     movq $0, %fs:morestack_g@tpoff  # nobody may find it here any more

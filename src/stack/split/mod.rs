@@ -215,6 +215,7 @@ mod in_use {
     pub(crate) unsafe fn free_first(header: *mut Header) {
         // SAFETY: the caller's. First segments have one size.
         unsafe {
+            debug_assert!((*header).prev.is_null(), "a task ends on its first segment");
             trim(header);
             free(header, header.addr() + layout::STACK_MIN);
         }
