@@ -11,11 +11,12 @@ mod watchdog;
 
 use common::caps;
 use fresh::below;
-use morestack::sched::Scheduler;
 use morestack::stack::big::{self, BigCache, BigStack};
 use morestack::stack::{self, StackCache};
+use morestack::thread;
 use segments_common::{check, mark};
 use std::cell::RefCell;
+use std::panic;
 use watchdog::Watchdog;
 
 morestack::mapped_asm!(include_str!(concat!(env!("OUT_DIR"), "/tests/asm/primer.s")));
@@ -32,16 +33,16 @@ const DEPTHS: usize = 1600;
 /// A big stack for the frames of a plain build, unoptimised.
 const STACK: usize = (2 << 20) - 4096;
 
-/// Does it once at each depth, on several threads at a time.
+/// Does it once at each depth, in tasks of several workers at a time.
 fn at_every_depth(operation: fn(usize)) {
     let _watchdog = Watchdog::new(300);
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
-                let scheduler = Scheduler::new();
                 for n in 0..caps::depth(DEPTHS) {
                     let task = move || below(n, &mut || operation(n));
-                    scheduler.builder().stack_size(STACK).spawn(task).unwrap().join_or_resume();
+                    let task = thread::Builder::new().stack_size(STACK).spawn(task).unwrap();
+                    task.join().unwrap_or_else(|payload| panic::resume_unwind(payload));
                 }
             });
         }
@@ -126,7 +127,7 @@ fn big_stacks_are_taken_and_given_back() {
 #[test]
 fn mapped_tasks_are_spawned() {
     at_every_depth(|n| {
-        let task = morestack::thread::Builder::new().spawn_mapped(add::function(), (n as i32, 32)).unwrap();
+        let task = thread::Builder::new().spawn_mapped(add::function(), (n as i32, 32)).unwrap();
         assert_eq!(task.join().unwrap(), (n as i32 + 32, true));
     });
 }
@@ -139,7 +140,7 @@ fn mapped_functions_are_called() {
 #[test]
 fn tasks_are_spawned() {
     at_every_depth(|n| {
-        let tasks: [_; 3] = std::array::from_fn(|i| morestack::thread::spawn(move || n + i));
+        let tasks: [_; 3] = std::array::from_fn(|i| thread::spawn(move || n + i));
         for (i, task) in tasks.into_iter().enumerate() {
             assert_eq!(task.join().unwrap(), n + i);
         }
