@@ -111,6 +111,7 @@ fn prepare(request: &Request) -> Result<Session> {
         checked_std: None,
         runtime: Vec::new(),
         is_runtime: false,
+        quiet: request.arguments.iter().any(|word| word == "-q" || word == "--quiet"),
         tool: identity()?,
     };
     if request.subcommand != "check" {

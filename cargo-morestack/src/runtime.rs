@@ -10,7 +10,7 @@ use crate::{shell, user_cache};
 use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 /// The sources that this program was built beside, if they are still there: then the runtime is theirs.
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -114,7 +114,7 @@ fn build(session: &Session, directory: &Path) -> Result<Vec<PathBuf>> {
     let warned = target_directory.join("warned");
     fs::create_dir_all(&warned).map_err(Error::file("make", &warned))?;
     let inner = Session { target_directory, programs, warned, is_runtime: true, ..session.clone() };
-    let mut command = cargo_command::cargo();
+    let mut command = session.toolchain.cargo().map_or_else(cargo_command::cargo, Command::new);
     cargo_command::put_in_place(&mut command, "build", &inner)?;
     command.args(["--release", "--quiet", "--message-format", "json-render-diagnostics"]).current_dir(directory);
     // The user's settings are for the user's program. The compiler stays the one that was found.

@@ -30,6 +30,8 @@ pub struct Session {
     pub runtime: Vec<PathBuf>,
     /// This is the build of that runtime.
     pub is_runtime: bool,
+    /// Nothing is to be said about what goes well.
+    pub quiet: bool,
     /// Files by which warnings that are given once know that they were.
     pub warned: PathBuf,
     /// What identifies this program: builds of another one are not up to date.

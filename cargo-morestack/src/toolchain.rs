@@ -40,6 +40,8 @@ impl Toolchain {
             });
         }
         let sysroot = PathBuf::from(ask(&rustc, &["--print", "sysroot"])?.trim());
+        // The compiler itself and not rustup's stand-in, which would choose again in another directory.
+        let rustc = Some(sysroot.join("bin/rustc")).filter(|path| path.exists()).unwrap_or(rustc);
         let toolchain = Self { rustc, sysroot, id, version };
         let lld = toolchain.lld();
         if !lld.exists() {
@@ -60,6 +62,11 @@ impl Toolchain {
     /// LLVM's objcopy, which ships with the compiler.
     pub fn objcopy(&self) -> PathBuf {
         self.programs().join("rust-objcopy")
+    }
+
+    /// cargo of the same toolchain, if it has one.
+    pub fn cargo(&self) -> Option<PathBuf> {
+        Some(self.sysroot.join("bin/cargo")).filter(|path| path.exists())
     }
 
     pub fn rustdoc(&self) -> PathBuf {

@@ -15,6 +15,7 @@ fn flags() {
     for (flag, name) in [
         ("-Crelocation-model=static", "`-C relocation-model=static`"),
         ("-C relocation-model=dynamic-no-pic", "`-C relocation-model=dynamic-no-pic`"),
+        ("-Ctarget-feature=+sse3,+crt-static", "`-C target-feature=+sse3,+crt-static`"),
         ("-Cprefer-dynamic", "`-C prefer-dynamic=yes`"),
         ("-Cforce-frame-pointers=no", "`-C force-frame-pointers=no`"),
         ("-Ccode-model=large", "`-C code-model=large`"),

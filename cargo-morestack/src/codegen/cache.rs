@@ -2,6 +2,7 @@
 
 use super::unit::Unit;
 use crate::error::{Error, Result};
+use std::cmp::Reverse;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ impl Cache {
             Some((data.modified().ok()?, data.len(), entry.path()))
         });
         let mut entries: Vec<_> = with_data.collect();
-        entries.sort_by(|one, other| other.0.cmp(&one.0));
+        entries.sort_by_key(|(used, ..)| Reverse(*used));
         let mut total = 0;
         for (_, size, path) in entries {
             total += size;

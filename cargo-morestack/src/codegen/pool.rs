@@ -42,7 +42,7 @@ pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
             drop(helper);
         }),
         None => thread::scope(|scope| {
-            (1..threads).for_each(|_| drop(scope.spawn(&drain)));
+            (1..threads).for_each(|_| drop(scope.spawn(drain)));
             drain();
         }),
     }

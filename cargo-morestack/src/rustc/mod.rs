@@ -77,7 +77,7 @@ fn compile(session: &Session, program: &Path, mut args: Args, this: &Crate) -> R
         if status.success() && this.is_library {
             split_library(session, &args, this, settings)?;
         }
-        if let Ok(report) = fs::read_to_string(&linker_report) {
+        if let Some(report) = fs::read_to_string(&linker_report).ok().filter(|_| !session.quiet) {
             shell::status("Verified", &format!("{}: {report}", this.title));
         }
         Ok(shell::exit_code(status))

@@ -31,6 +31,9 @@ pub fn refuse(args: &Args) -> Result<()> {
                     ("llvm-args", args) if changes_prologues(args) => {
                         "it changes how functions begin, which is what is checked"
                     }
+                    ("target-feature", features) if features.split(',').any(|feature| feature == "+crt-static") => {
+                        "a static libc calls checked functions before there is a thread control block to check against"
+                    }
                     ("codegen-backend", _) => "the checks are put in by LLVM",
                     _ => continue,
                 };
