@@ -1,7 +1,7 @@
 //! Changes to an object's bytes, in place.
 
 use crate::error::{Error, Result};
-use iced_x86::{Decoder, DecoderOptions, FlowControl};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, Register};
 use object::elf::{self, SectionHeader64};
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{
@@ -90,10 +90,19 @@ pub fn calls_past_the_thunk(object: &[u8]) -> Result<BTreeSet<String>> {
             FlowControl::IndirectCall => !thread_locals.contains(&at),
             // Others lead to jump tables.
             FlowControl::IndirectBranch => jumps.contains(&at),
-            _ => false,
+            _ => changes_stack(&instruction),
         })
     };
     Ok(functions(object)?.into_iter().filter(bypasses).map(|function| function.name).collect())
+}
+
+/// Whether an instruction goes to another stack, which only assembly does: the compiler's own code takes RSP from RBP at most.
+fn changes_stack(instruction: &Instruction) -> bool {
+    instruction.mnemonic() == Mnemonic::Mov
+        && instruction.op0_register() == Register::RSP
+        && instruction.op1_register() != Register::RBP
+        || instruction.mnemonic() == Mnemonic::Xchg
+            && (instruction.op0_register() == Register::RSP || instruction.op1_register() == Register::RSP)
 }
 
 /// Whether a relocation of `object` refers to the symbol `name`.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Changes whenever what is made from the same bitcode changes, so that nothing old is taken from a cache.
-pub const RECIPE: u32 = 3;
+pub const RECIPE: u32 = 4;
 
 /// What makes every call that leaves a codegen unit or is indirect go through `__x86_indirect_thunk_r11`.
 pub const THUNK_FEATURES: &str = "+retpoline-external-thunk,+retpoline-indirect-calls";
@@ -126,9 +126,9 @@ impl<'a> Generator<'a> {
                     again = Some(name.clone());
                 };
                 match realign::judge(&object[code.clone()]) {
-                    _ if bypasses.contains(&name) => {
-                        leave("it calls other code past the thunk, by target features of its own or in assembly")
-                    }
+                    _ if bypasses.contains(&name) => leave(
+                        "it calls other code past the thunk or changes stacks, in assembly or by target features of its own",
+                    ),
                     Finding::Sound => {}
                     Finding::Mend(operands) => {
                         for (at, operand) in operands {
