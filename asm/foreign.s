@@ -46,7 +46,7 @@ FILE "asm/foreign.s"
     ret
     .cfi_restore_state
     # An exception leaves the foreign function.
-".L\name\()$landing":
+"\name\()$landing":
     leaq -16(%rbp), %rsp
     movq (%rsp), %r11
     movq -8(%rbp), %r10
@@ -64,7 +64,7 @@ FILE "asm/foreign.s"
     .uleb128 2f - 1f
 1:  .uleb128 ".L\name\()$call" - \start
     .uleb128 ".L\name\()$return" - ".L\name\()$call"
-    .uleb128 ".L\name\()$landing" - \start
+    .uleb128 "\name\()$landing" - \start
     .uleb128 0
 2:
     .popsection

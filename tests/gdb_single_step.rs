@@ -3,11 +3,14 @@
 //! callee-saved registers of a frame further out.
 
 mod common;
+#[path = "common/stepping.rs"]
+mod stepping;
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::panic::{self, AssertUnwindSafe};
-use std::process::Command;
+
+use stepping::Stop;
 
 use morestack::sched::{Idle, Scheduler, park, yield_now};
 
@@ -75,31 +78,19 @@ extern "C" fn nested(x: u64) -> u64 {
     black_box(inner(black_box(x)))
 }
 
-/// What a stop showed.
-struct Stop {
-    at: String,
-    reason: String,
-    /// Innermost first, as gdb names them.
-    frames: Vec<String>,
-    /// Registers of the waiting anchors.
-    anchors: Vec<String>,
-}
-
 /// What is compared: the outermost frames of threads and tasks, the runtime's assembly, and this file's functions. The rest
 /// is other people's.
 const SHOWN: [&str; 6] = ["step_anchor", "callback", "nested", "body", "parking", "single_step_end"];
 
-impl Stop {
-    /// Outermost first, what is `SHOWN`.
-    fn trace(&self) -> String {
-        let shown = self.frames.iter().rev().filter_map(|name| {
-            let name = name.rsplit("::").next().unwrap_or(name);
-            // What follows a dollar sign is said of a mapped function's bridges.
-            let mapped = (name.starts_with("step.") || name.starts_with("runtime.")) && !name.contains('$');
-            (mapped || SHOWN.contains(&name) || ASSEMBLY.contains(&name)).then_some(name)
-        });
-        shown.collect::<Vec<_>>().join(" ")
-    }
+/// Outermost first, what is `SHOWN`.
+fn trace(stop: &Stop) -> String {
+    let shown = stop.frames.iter().rev().filter_map(|name| {
+        let name = name.rsplit("::").next().unwrap_or(name);
+        // What follows a dollar sign is said of a mapped function's bridges.
+        let mapped = (name.starts_with("step.") || name.starts_with("runtime.")) && !name.contains('$');
+        (mapped || SHOWN.contains(&name) || ASSEMBLY.contains(&name)).then_some(name)
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 const ASSEMBLY: [&str; 14] = [
@@ -139,41 +130,7 @@ const THREAD: [&str; 4] = ["clone3", "__clone3", "clone", "_start"];
 /// Has gdb step through the test `name`, in a child. `chains` are the traces that must be seen, and every beginning of one
 /// may be seen as well; at any mapped function a check may fail besides.
 fn step_through(name: &str, chains: &[&str]) {
-    let Ok(version) = Command::new("gdb").arg("--version").output() else {
-        println!("skipped: there is no gdb");
-        return;
-    };
-    assert!(version.status.success());
-    let file = std::env::temp_dir().join(format!("{name}-{}.steps", std::process::id()));
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gdb/single_step.py");
-    let out = Command::new("gdb")
-        .args(["-nx", "-batch", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off", "-ex"])
-        .arg(format!("python OUT = {:?}", file.to_str().unwrap()))
-        .args(["-x", script, "--args"])
-        .arg(std::env::current_exe().unwrap())
-        .args([name, "--exact", "--nocapture"])
-        .env("MORESTACK_TEST_ROLE", "stepped")
-        // Freed memory is overwritten: a trace must not read a task that is gone.
-        .env("GLIBC_TUNABLES", "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0")
-        .output()
-        .unwrap();
-    let steps = std::fs::read_to_string(&file).unwrap_or_default();
-    let _ = std::fs::remove_file(&file);
-    let said = || format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    assert!(steps.ends_with("END\t0\n"), "the child did not end well: {:?}\n{}", steps.lines().last(), said());
-
-    let mut stops: Vec<Stop> = Vec::new();
-    for line in steps.lines() {
-        let mut fields = line.split('\t').map(String::from);
-        match fields.next().as_deref() {
-            Some("STEP") => {
-                let (at, reason) = (fields.next().unwrap(), fields.next().unwrap());
-                stops.push(Stop { at, reason, frames: fields.collect(), anchors: Vec::new() });
-            }
-            Some("REGS") => stops.last_mut().unwrap().anchors.extend(fields),
-            _ => {}
-        }
-    }
+    let Some(stops) = stepping::stops(name, false) else { return };
     let mut allowed = BTreeSet::new();
     for chain in chains {
         let ends = chain.match_indices(' ').map(|(end, _)| end).chain([chain.len()]);
@@ -193,14 +150,13 @@ fn step_through(name: &str, chains: &[&str]) {
     let mut wrong = Vec::new();
     let mut anchors = 0;
     for stop in &stops {
-        let trace = stop.trace();
+        let trace = trace(stop);
         let outermost = stop.frames.last().unwrap().as_str();
         let base = trace.split(' ').next().unwrap();
         let in_task = ["morestack_mapped_start", "morestack_closure_start", "morestack_abandon"].contains(&base);
         let ends = if in_task { outermost == base } else { THREAD.contains(&outermost) };
         let whole = ends && stop.reason == "outermost" && stop.frames.iter().all(|name| name != "??");
-        let registers =
-            stop.anchors.iter().all(|a| a.starts_with("rbx=0xb0b r12=0x1212 r13=0x1313 r14=0x1414 r15=0x1515 "));
+        let registers = stop.registers_are_kept();
         anchors += stop.anchors.len();
         if !whole || !registers || !(trace.is_empty() || allowed.contains(&trace)) {
             let (at, reason, anchors) = (&stop.at, &stop.reason, &stop.anchors);

@@ -9,6 +9,10 @@
 //! | `preempt` | every check of a mapped function yields to the next ready task |
 //! | `poison` | stack memory is filled with [`POISON_BYTE`] when it is handed out and when it is given back |
 //! | `fence` | every segment stands on pages of its own; given back, it becomes inaccessible |
+//!
+//! In a split build `poison` and `fence` hold for the segments of compiled Rust code too, and `move` for its checks: each one on
+//! a segment that was linked moves that, unless a frame on it cannot be moved; on a task's first segment nothing moves. `preempt`
+//! means nothing there: compiled Rust code gives way only where it waits.
 
 /// The byte that fills fresh and freed stack memory under `poison`. As a pointer (`0xfdfd...`) it is not canonical on
 /// x86-64, so using one faults instead of reading something.

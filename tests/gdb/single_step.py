@@ -18,6 +18,16 @@ ENTRIES = ["morestack_run", "morestack_mcall", "morestack_switch", "morestack_sy
 REGISTERS = ["rbx", "r12", "r13", "r14", "r15", "rbp", "rsp"]
 MAX_STOPS = 20000
 
+# Set on the command line too: a split build's passages from stack to stack are stepped through as well, wherever they are entered.
+# An exception enters them at their landing pads.
+if SPLIT:
+    PASSAGES = ["__morestack", "__x86_indirect_thunk_r11", "morestack_foreign", "morestack_foreign_registers",
+                "__wrap__Unwind_Resume"]
+    STEPPED = re.compile(r"(%s|morestack_unlink(_big)?|step_anchor|step\.\w+|(.*::)?split_single_step::body)$"
+                         % "|".join(PASSAGES))
+    ENTRIES = ["step_anchor", "single_step_visit", "single_step_end", "'morestack$landing'", "'morestack$landing_from_big'",
+               "'morestack_foreign$landing'", "'morestack_foreign_registers$landing'"] + PASSAGES
+
 for setting in ["pagination off", "confirm off", "width 0", "height 0", "disable-randomization off",
                 "backtrace past-main on", "backtrace past-entry on", "backtrace limit 200", "print thread-events off",
                 "startup-with-shell off", "language c"]:

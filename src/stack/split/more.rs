@@ -3,6 +3,7 @@
 use super::trace::Trace;
 use super::{Header, frames, install, with_cache};
 use crate::arch;
+use crate::stack::layout::STACK_MIN;
 use crate::stack::segment::Segment;
 use crate::stack::stats::COUNTERS;
 use crate::stack::{StackError, debug, report};
@@ -112,7 +113,7 @@ unsafe fn link(current: *mut Header, need: usize) -> Result<*mut Header, Refused
             return Ok(next);
         }
         super::trim(current);
-        let mut size = 2 * ((*current).hi - current.addr()).next_power_of_two();
+        let mut size = (2 * size_of_segment(current)).next_power_of_two().max(STACK_MIN);
         while frames::room(size) < need {
             size *= 2;
         }
@@ -126,14 +127,22 @@ unsafe fn link(current: *mut Header, need: usize) -> Result<*mut Header, Refused
     }
 }
 
+/// Bytes of a segment, from its header to where its frames begin; 0 of a thread's own stack, which stands at the beginning of a
+/// chain as a header without memory.
+unsafe fn size_of_segment(header: *mut Header) -> usize {
+    // SAFETY: the caller's header is live.
+    unsafe { (*header).hi.saturating_sub(header.addr()) }
+}
+
 /// Bytes of the segments of the chain that ends in `current`, and how many there are.
 unsafe fn in_use(current: *mut Header) -> (usize, usize) {
     let (mut bytes, mut count, mut at) = (0, 0, current);
-    // SAFETY: the chain of live headers. A thread's own stack may stand at its beginning, as a header without memory.
+    // SAFETY: the chain of live headers.
     unsafe {
         while !at.is_null() {
-            bytes += (*at).hi.saturating_sub(at.addr());
-            count += 1;
+            let size = size_of_segment(at);
+            bytes += size;
+            count += usize::from(size > 0);
             at = (*at).prev;
         }
     }
