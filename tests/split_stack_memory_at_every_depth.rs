@@ -4,13 +4,15 @@
 mod common;
 #[path = "common/fresh.rs"]
 mod fresh;
+#[path = "common/libc_callbacks.rs"]
+mod libc_callbacks;
 #[path = "segments_common/mod.rs"]
 mod segments_common;
 #[path = "common/watchdog.rs"]
 mod watchdog;
 
 use common::caps;
-use fresh::below;
+use fresh::{DEEP, below};
 use morestack::stack::big::{self, BigCache, BigStack};
 use morestack::stack::{self, StackCache};
 use morestack::thread;
@@ -145,4 +147,29 @@ fn tasks_are_spawned() {
             assert_eq!(task.join().unwrap(), n + i);
         }
     });
+}
+
+/// Foreign code that calls back exhausts its big stack somewhere in here, and another one is needed. At each level a big stack of the
+/// same size is taken.
+#[test]
+fn big_stacks_are_taken_where_foreign_code_has_exhausted_one() {
+    fn level(n: usize) {
+        drop(BigStack::new(Some(big::DEFAULT_SIZE)).unwrap());
+        if n > 0 {
+            libc_callbacks::sort(&mut [2_u8, 1], |a, b| {
+                level(n - 1);
+                a.cmp(b)
+            });
+        }
+    }
+    let _watchdog = Watchdog::new(300);
+    let levels = fresh::depth(40_000);
+    for shift in 0..caps::depth(20) {
+        let before = big::stats().allocated;
+        let task = move || below(shift, &mut || level(levels));
+        thread::Builder::new().stack_size(DEEP).spawn(task).unwrap().join().unwrap();
+        if shift == 0 && levels == 40_000 && cfg!(morestack_split) {
+            assert!(big::stats().allocated > before, "one big stack was enough");
+        }
+    }
 }
