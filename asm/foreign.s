@@ -14,6 +14,18 @@
 
 FILE "asm/foreign.s"
 
+# STAY_IF_ELSEWHERE to: jumps there unless this is the small segment. A signal's handler on its alternate stack keeps to that, and a
+# coroutine to its own. Clobbers %r10.
+.macro STAY_IF_ELSEWHERE to
+    movq %fs:morestack_seg@tpoff, %r10
+    testq %r10, %r10
+    jz \to
+    cmpq %r10, %rsp
+    jb \to
+    cmpq SEG_hi(%r10), %rsp
+    jae \to
+.endm
+
 # LEAVE_SMALL: the frame of a foreign call from a small segment, and onto the big stack whose sp is %r10. Signals: see asm/split.s.
 .macro LEAVE_SMALL
     pushq %rbp
@@ -108,13 +120,7 @@ morestack_foreign:
     .cfi_lsda 0x1b, ".Lmorestack_foreign$lsda"
     cmpq $0, %fs:TCB_guard
     je 1f
-    movq %fs:morestack_seg@tpoff, %r10
-    testq %r10, %r10
-    jz 1f
-    cmpq %r10, %rsp
-    jb 1f
-    cmpq SEG_hi(%r10), %rsp
-    jae 1f                          # a stack of somebody else's: it stays there
+    STAY_IF_ELSEWHERE 1f
     movq %fs:morestack_foreign_stack@tpoff + FOREIGN_sp, %r10
     testq %r10, %r10
     jz 1f
@@ -158,6 +164,7 @@ morestack_foreign_registers:
     .cfi_lsda 0x1b, ".Lmorestack_foreign_registers$lsda"
     cmpq $0, %fs:TCB_guard
     je 1f
+    STAY_IF_ELSEWHERE 1f
     movq %fs:morestack_foreign_stack@tpoff + FOREIGN_sp, %r10
     testq %r10, %r10
     jz 1f
