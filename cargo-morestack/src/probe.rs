@@ -5,7 +5,7 @@
 
 use crate::codegen::check::{self, Form};
 use crate::codegen::unit::{self, THUNK_FEATURES};
-use crate::codegen::{Generator, Settings, elf};
+use crate::codegen::{Generator, Settings, assembly, elf};
 use crate::error::{Error, Result};
 use crate::session::TARGET;
 use crate::toolchain::Toolchain;
@@ -73,8 +73,11 @@ fn probe(toolchain: &Toolchain, scratch: &Path, optimize: u8) -> Result<()> {
             return disagree("`push %rbp; mov %rsp, %rbp` behind the check", start());
         }
     }
-    if let Some(function) = elf::calls_past_the_thunk(&object)?.first() {
-        return disagree(&format!("indirect calls by way of `{THUNK}`"), format!("one past it in `{function}`"));
+    if let Some((function, why)) = assembly::unsuitable(&object)?.first_key_value() {
+        return disagree(
+            &format!("indirect calls by way of `{THUNK}`"),
+            format!("`{function}`, of which is to be said: {why}"),
+        );
     }
     for symbol in [THUNK, "__morestack"] {
         if !elf::refers_to(&object, symbol)? {

@@ -17,6 +17,25 @@ extern "C" fn target() -> u64 { let text = format!("{}", 41 + std::env::args().c
 fn main() { println!("{}", ordinary()) }
 "#;
 
+/// Changes stacks, as coroutine libraries do.
+const SWITCHING: &str = r#"
+use std::arch::asm;
+#[inline(never)] fn on_another_stack(f: extern "C" fn(u64) -> u64) -> u64 {
+    let mut stack = vec![0_u128; 65536];
+    let top = stack.as_mut_ptr_range().end;
+    let result;
+    // SAFETY: the other stack is aligned and large enough; the old one is taken back.
+    unsafe {
+        asm!("mov r12, rsp", "mov rsp, {top}", "call {f}", "mov rsp, r12",
+            top = in(reg) top, f = in(reg) f, inlateout("rdi") 41_u64 => _, lateout("rax") result, out("r12") _, clobber_abi("C"))
+    }
+    drop(stack);
+    result
+}
+extern "C" fn callee(x: u64) -> u64 { format!("{}", x + 1).parse().unwrap() }
+fn main() { println!("{}", on_another_stack(callee)) }
+"#;
+
 /// A call of a name, which leads into libc.
 const DIRECT: &str = r#"
 use std::arch::asm;
@@ -47,6 +66,13 @@ fn a_function_that_calls_through_a_pointer_in_assembly_stays_unchecked() {
     assert_eq!(project.succeed(&["run", "--release"]), "42\n");
     let binary = project.made("release", "sample");
     assert!(is_checked(&binary, "ordinary") && !is_checked(&binary, "calls_past_the_thunk"));
+}
+
+#[test]
+fn a_function_that_changes_stacks_stays_unchecked() {
+    let project = Project::program(SWITCHING);
+    assert_eq!(project.succeed(&["run", "--release"]), "42\n");
+    assert!(!is_checked(&project.made("release", "sample"), "on_another_stack"));
 }
 
 #[test]

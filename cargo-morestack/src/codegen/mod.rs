@@ -8,11 +8,13 @@
 //!     unit     one codegen unit: bitcode -> object, again until every prologue in it is sound
 //!     check    the check in machine code: its two forms and the path that grows the stack
 //!     realign  prologues of over-aligned frames, which LLVM gets wrong: what is mended, what is left unchecked
+//!     assembly what only assembly does, so that a function must stay unchecked
 //!     elf      the changes made to an object's bytes
 //!     cache    objects by the hash of what they are made from
 //!     pool     several units at a time, within cargo's limit of jobs
 //! ```
 
+pub mod assembly;
 pub mod cache;
 pub mod check;
 pub mod elf;
