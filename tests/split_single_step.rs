@@ -170,12 +170,16 @@ fn step_through(name: &str, of: u64, reached: &[(&str, usize)]) {
         shown.dedup();
         let chain = ["morestack_closure_start", "step_anchor", "body", "step.grow"];
         let whole = stop.reason == "outermost" && names[0] == "morestack_closure_start" && !names.contains(&"??");
-        let as_expected = shown == chain[..shown.len().min(4)] || shown == ["morestack_closure_start", "single_step_end"];
+        let as_expected =
+            shown == chain[..shown.len().min(4)] || shown == ["morestack_closure_start", "single_step_end"];
         // One instruction calls or leaves one function, unless an exception is on its way.
         let steady = of == 2 || grown.abs_diff(before) <= 1;
         if !whole || !as_expected || !steady || !stop.registers_are_kept() {
             let then = next.map_or("the end", |next| &next.at);
-            wrong.push(format!("at {} ({}), then {then}: {:?}\n    {:?}", stop.at, stop.reason, stop.frames, stop.anchors));
+            wrong.push(format!(
+                "at {} ({}), then {then}: {:?}\n    {:?}",
+                stop.at, stop.reason, stop.frames, stop.anchors
+            ));
         }
         before = grown;
         anchors += stop.anchors.len();

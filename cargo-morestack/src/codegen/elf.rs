@@ -1,18 +1,11 @@
 //! Changes to an object's bytes, in place.
 
 use crate::error::{Error, Result};
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, Register};
 use object::elf::{self, SectionHeader64};
 use object::read::elf::{ElfFile64, FileHeader as _};
-use object::{
-    Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget, SectionKind, SymbolFlags,
-};
-use std::collections::{BTreeSet, HashSet};
+use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget, SymbolFlags};
 use std::mem::{offset_of, size_of};
 use std::ops::Range;
-
-/// `jmp *symbol@GOTPCREL(%rip)` without its operand.
-const JUMP_BY_TABLE: [u8; 2] = [0xff, 0x25];
 
 /// A function of an object: its name, and where its code stands in the file.
 #[derive(Clone, Debug)]
@@ -52,57 +45,6 @@ pub fn section<'a>(object: &'a [u8], name: &str) -> Result<Option<&'a [u8]>> {
     let file = ElfFile64::<Endianness>::parse(object).map_err(Error::bad_object("an object"))?;
     let section = file.section_by_name(name);
     section.map(|section| section.data().map_err(Error::bad_object(format!("section {name}")))).transpose()
-}
-
-/// The functions of `object` that call something through a pointer, or by way of the global offset table, and not through the thunk.
-///
-/// Those are functions with target features of their own, where the thunk's features were given for all others, and functions with
-/// such a call in inline assembly. Calls of `__tls_get_addr` are no calls: the linker makes them loads in every executable.
-///
-/// # Errors
-/// When `object` is no ELF object.
-pub fn calls_past_the_thunk(object: &[u8]) -> Result<BTreeSet<String>> {
-    let file = ElfFile64::<Endianness>::parse(object).map_err(Error::bad_object("an object"))?;
-    let (mut thread_locals, mut jumps) = (HashSet::new(), HashSet::new());
-    for section in file.sections().filter(|section| section.kind() == SectionKind::Text) {
-        let Some((start, _)) = section.file_range() else { continue };
-        for (offset, relocation) in section.relocations() {
-            let at = (start + offset) as usize;
-            let RelocationTarget::Symbol(symbol) = relocation.target() else { continue };
-            if file.symbol_by_index(symbol).is_ok_and(|symbol| symbol.name() == Ok("__tls_get_addr")) {
-                thread_locals.insert(at);
-            } else if at >= 2 && object[at - 2..at] == JUMP_BY_TABLE {
-                jumps.insert(at);
-            }
-        }
-    }
-    let bypasses = |function: &Function| {
-        let mut decoder = Decoder::new(64, &object[function.code.clone()], DecoderOptions::NONE);
-        let mut calls = std::iter::from_fn(|| {
-            let start = decoder.position();
-            let instruction = decoder.can_decode().then(|| decoder.decode())?;
-            Some((
-                function.code.start + start + decoder.get_constant_offsets(&instruction).displacement_offset(),
-                instruction,
-            ))
-        });
-        calls.any(|(at, instruction)| match instruction.flow_control() {
-            FlowControl::IndirectCall => !thread_locals.contains(&at),
-            // Others lead to jump tables.
-            FlowControl::IndirectBranch => jumps.contains(&at),
-            _ => changes_stack(&instruction),
-        })
-    };
-    Ok(functions(object)?.into_iter().filter(bypasses).map(|function| function.name).collect())
-}
-
-/// Whether an instruction goes to another stack, which only assembly does: the compiler's own code takes RSP from RBP at most.
-fn changes_stack(instruction: &Instruction) -> bool {
-    instruction.mnemonic() == Mnemonic::Mov
-        && instruction.op0_register() == Register::RSP
-        && instruction.op1_register() != Register::RBP
-        || instruction.mnemonic() == Mnemonic::Xchg
-            && (instruction.op0_register() == Register::RSP || instruction.op1_register() == Register::RSP)
 }
 
 /// Whether a relocation of `object` refers to the symbol `name`.

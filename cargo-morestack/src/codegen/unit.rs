@@ -2,7 +2,7 @@
 
 use super::cache::{Cache, Key};
 use super::realign::{self, Finding};
-use super::{check, elf, names};
+use super::{assembly, check, elf, names};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Changes whenever what is made from the same bitcode changes, so that nothing old is taken from a cache.
-pub const RECIPE: u32 = 4;
+pub const RECIPE: u32 = 5;
 
 /// What makes every call that leaves a codegen unit or is indirect go through `__x86_indirect_thunk_r11`.
 pub const THUNK_FEATURES: &str = "+retpoline-external-thunk,+retpoline-indirect-calls";
@@ -112,7 +112,7 @@ impl<'a> Generator<'a> {
         left: &mut BTreeMap<String, String>,
     ) -> Result<Option<String>> {
         let mut again = None;
-        let bypasses = elf::calls_past_the_thunk(object)?;
+        let unsuitable = assembly::unsuitable(object)?;
         for elf::Function { name, code } in elf::functions(object)? {
             if check::begins_with_check(&object[code.clone()]) {
                 if !functions.contains(&name) {
@@ -125,10 +125,11 @@ impl<'a> Generator<'a> {
                     left.insert(name.clone(), reason.into());
                     again = Some(name.clone());
                 };
+                if let Some(reason) = unsuitable.get(&name) {
+                    leave(reason);
+                    continue;
+                }
                 match realign::judge(&object[code.clone()]) {
-                    _ if bypasses.contains(&name) => leave(
-                        "it calls other code past the thunk or changes stacks, in assembly or by target features of its own",
-                    ),
                     Finding::Sound => {}
                     Finding::Mend(operands) => {
                         for (at, operand) in operands {
