@@ -13,7 +13,6 @@ mod stepping;
 use morestack::sched::Scheduler;
 use std::hint::black_box;
 use std::panic::{self, AssertUnwindSafe};
-use stepping::Stop;
 
 #[cfg(morestack_split)]
 std::arch::global_asm!(include_str!("common/split_single_step.s"), options(att_syntax));
@@ -106,7 +105,9 @@ fn scenario(of: &str) -> Function {
             }
             _ => {
                 let caught = |f: &dyn Fn()| panic::catch_unwind(AssertUnwindSafe(f)).unwrap_err();
-                let link = caught(&|| drop(black_box(grow(FRAMES, raises, 7))));
+                let link = caught(&|| {
+                    grow(FRAMES, raises, 7);
+                });
                 let foreign = caught(&|| {
                     foreign::call(|| grow(FRAMES, raises, 8));
                 });
@@ -141,17 +142,8 @@ fn run(of: u64) {
 /// Frames that traces are compared by; the rest is other people's.
 const SHOWN: [&str; 5] = ["morestack_closure_start", "step_anchor", "body", "step.grow", "single_step_end"];
 
-/// What leads from one stack to another.
-const PASSAGES: [&str; 5] = [
-    "__morestack",
-    "__x86_indirect_thunk_r11",
-    "morestack_foreign",
-    "morestack_foreign_registers",
-    "__wrap__Unwind_Resume",
-];
-
-/// Steps through the scenario `of` in a child and looks at each stop. Each of `reached` must be where a stop was: a label, and at least so many
-/// different instructions from there on.
+/// Steps through the scenario `of` in a child and looks at each stop. Of each function in `reached`, there must be stops at so many
+/// different instructions at least.
 fn step_through(name: &str, of: u64, reached: &[(&str, usize)]) {
     if common::role().is_some() {
         return run(of);
@@ -169,11 +161,13 @@ fn step_through(name: &str, of: u64, reached: &[(&str, usize)]) {
         let grown = shown.iter().filter(|name| **name == "step.grow").count();
         shown.dedup();
         let chain = ["morestack_closure_start", "step_anchor", "body", "step.grow"];
-        let whole = stop.reason == "outermost" && names[0] == "morestack_closure_start" && !names.contains(&"??");
+        // libgcc may have lost the names of what is its own.
+        let named = !names.contains(&"??") || names.iter().any(|name| name.starts_with("_Unwind_"));
+        let whole = stop.reason == "outermost" && names[0] == "morestack_closure_start" && named;
         let as_expected =
             shown == chain[..shown.len().min(4)] || shown == ["morestack_closure_start", "single_step_end"];
-        // One instruction calls or leaves one function, unless an exception is on its way.
-        let steady = of == 2 || grown.abs_diff(before) <= 1;
+        // One instruction calls or leaves one function, where nothing is passed over.
+        let steady = of != 0 || grown.abs_diff(before) <= 1;
         if !whole || !as_expected || !steady || !stop.registers_are_kept() {
             let then = next.map_or("the end", |next| &next.at);
             wrong.push(format!(
@@ -193,21 +187,35 @@ fn step_through(name: &str, of: u64, reached: &[(&str, usize)]) {
             stops.iter().map(|stop| &*stop.at).filter(|at| at.split(" + ").next() == Some(*label)).collect();
         places.sort_unstable();
         places.dedup();
+        println!("at {} instructions of {label}", places.len());
         assert!(places.len() >= *least, "{label}: {places:?}");
     }
 }
 
 #[test]
 fn links_and_copies() {
-    step_through("links_and_copies", 0, &[("__morestack", 15), ("step.grow", 15)]);
+    step_through("links_and_copies", 0, &[("__morestack", 100), ("step[grow]", 20)]);
 }
 
 #[test]
 fn foreign_calls() {
-    step_through("foreign_calls", 1, &[("morestack_foreign", 25), ("__x86_indirect_thunk_r11", 4)]);
+    step_through(
+        "foreign_calls",
+        1,
+        &[
+            ("__morestack", 85),
+            ("morestack_foreign", 40),
+            ("morestack_foreign_registers", 20),
+            ("__x86_indirect_thunk_r11", 5),
+        ],
+    );
 }
 
 #[test]
 fn exceptions() {
-    step_through("exceptions", 2, &[("__wrap__Unwind_Resume", 10)]);
+    step_through(
+        "exceptions",
+        2,
+        &[("__morestack", 130), ("morestack_foreign_registers", 25), ("__wrap__Unwind_Resume", 10)],
+    );
 }

@@ -195,7 +195,7 @@ pub(super) fn grow(class: Class, last: usize) -> Result<Range<usize>, StackError
 fn map_chunk(class: Class, bytes: usize) -> io::Result<usize> {
     let len = bytes + (bytes >> class.0).next_multiple_of(PAGE);
     let padded = len + class.slot();
-    let start = map(padded, libc::PROT_READ | libc::PROT_WRITE)?;
+    let start = map(padded, libc::PROT_READ | libc::PROT_WRITE, place(padded))?;
     let base = start.next_multiple_of(class.slot());
     // SAFETY: the three ranges are parts of the fresh mapping, which nobody else knows; the two unmapped are used by none.
     // `munmap` can only fail at the limit on mappings, and then the padding stays reserved; `MADV_NOHUGEPAGE` fails where
@@ -210,11 +210,36 @@ fn map_chunk(class: Class, bytes: usize) -> io::Result<usize> {
     Ok(base)
 }
 
-/// A fresh private mapping that counts as committed only where it is touched.
-fn map(len: usize, prot: libc::c_int) -> io::Result<usize> {
+/// Where the next chunk is wished for; 0 for anywhere.
+///
+/// In a split build, in the lower part of the address space, below all that is mapped without a wish: calls lead from small segments
+/// to big stacks and have to lead downwards, or gdb, which finds a frame above its caller's, takes the stack for corrupt and ends its
+/// trace there. (It makes an exception for a function named `__morestack`, so the way back up, into segments, is free.)
+fn place(len: usize) -> usize {
+    /// Above what programs without position-independent code and their heaps take, and below where those with it begin (85 TB);
+    /// from there on, 16 TB are chosen from at random.
+    const LOWEST: usize = 16 << 40;
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    if !cfg!(morestack_split) {
+        return 0;
+    }
+    if NEXT.load(Ordering::Relaxed) == 0 {
+        // SAFETY: the kernel gives each process 16 bytes at random, for its life.
+        let random = unsafe {
+            let bytes: *const u32 = std::ptr::with_exposed_provenance(libc::getauxval(libc::AT_RANDOM) as usize);
+            if bytes.is_null() { 0 } else { bytes.read_unaligned() }
+        };
+        let first = LOWEST + random as usize * PAGE;
+        let _ = NEXT.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed);
+    }
+    NEXT.fetch_add(len, Ordering::Relaxed)
+}
+
+/// A fresh private mapping that counts as committed only where it is touched, at `wish` if that is free.
+fn map(len: usize, prot: libc::c_int, wish: usize) -> io::Result<usize> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: without MAP_FIXED, `mmap` takes nothing that is in use.
-    let start = unsafe { libc::mmap(std::ptr::null_mut(), len, prot, flags, -1, 0) };
+    let start = unsafe { libc::mmap(std::ptr::without_provenance_mut(wish), len, prot, flags, -1, 0) };
     if start == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(start as usize) }
 }
 
@@ -222,7 +247,7 @@ fn map(len: usize, prot: libc::c_int) -> io::Result<usize> {
 /// inaccessible page as well.
 fn out_of_memory(class: Class, source: io::Error) -> StackError {
     let size = class.slot() - PAGE;
-    match map(PAGE, libc::PROT_NONE) {
+    match map(PAGE, libc::PROT_NONE, 0) {
         Err(_) => StackError::TooManyMappings { size },
         Ok(page) => {
             // SAFETY: the page was mapped above and is used by none.
