@@ -53,7 +53,7 @@ morestack::mapped_export! {
 fn guard() -> usize {
     let guard = tcb_guard();
     if guard != 0 {
-        assert!(cfg!(morestack_split), "{guard:#x}");
+        assert_eq!(guard != 0, cfg!(morestack_split), "{guard:#x}");
         let here = (&raw const guard).addr();
         let in_segment = guard < here && here - guard < 1 << 20;
         assert!(in_segment || debug_mode("move") && guard == usize::MAX, "guard {guard:#x}, stack {here:#x}");
