@@ -9,7 +9,7 @@
 //!     | Header               | <- lo
 //! ```
 //!
-//! `asm/split.s` goes from one segment to the next and back; [`more`] finds new ones. Whether code runs on the current segment is told
+//! `asm/split.s` goes from one segment to the next and back; `more` finds new ones. Whether code runs on the current segment is told
 //! by the stack pointer, never by the guard.
 //!
 //! Only what a plain build's assembly needs to be assembled is compiled there.
