@@ -34,7 +34,7 @@ fn functions() -> HashMap<String, Function> {
     let mut found = HashMap::new();
     for symbol in file.symbols().filter(|symbol| symbol.is_definition()) {
         if let SymbolFlags::Elf { st_info, .. } = symbol.flags()
-            && st_info & 0xf == STT_FUNC
+            && st_info.0 & 0xf == STT_FUNC.0
             && let Ok(name) = symbol.name()
         {
             let (address, size) = (symbol.address() as usize, symbol.size() as usize);
