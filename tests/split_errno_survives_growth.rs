@@ -6,7 +6,7 @@ mod common;
 mod fresh;
 
 use common::caps;
-use fresh::{ROOMY, task};
+use fresh::{ROOMY, task_with};
 use morestack::sched::{self, Scheduler};
 use morestack::stack;
 use std::hint::black_box;
@@ -51,7 +51,7 @@ fn stay(n: usize) {
 #[test]
 fn it_is_what_the_failed_call_has_left() {
     // Whatever is made once is made before the limit.
-    task(|| sum(2000));
+    task_with(ROOMY, || sum(2000));
     let arenas = stack::stats().arenas;
     if cfg!(morestack_split) {
         // The next arena, of 64 MB, will be refused, and half of it granted.
