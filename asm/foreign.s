@@ -140,9 +140,12 @@ morestack_foreign:
     movl $FOREIGN_ARGUMENTS, %r10d  # verification refuses calls with more; a tail jump may have such a frame above it
 6:  andq $-8, %r10
     jz 4f
-    testl $8, %r10d
-    jz 2f
-    pushq $0                        # an even number of words
+    pushq %r10                      # at the bottom of up to 64 bytes that lay the copy as the original lies in its cache line
+    leaq 16(%rbp, %r10), %r10
+    andl $63, %r10d
+    leaq -56(%rsp, %r10), %rsp
+    movq -16(%rbp), %r10
+    movq -8(%r10), %r10
 2:  pushq 8(%rbp, %r10)             # from the topmost down to 16(%rbp)
     subq $8, %r10
     jnz 2b

@@ -40,7 +40,8 @@ FILE "asm/split.s"
 .endm
 
 # ENTER_SEGMENT name: calls f's body on the segment %rcx, with the %r11 bytes of its stack arguments. Labels name$call and
-# name$return stand before and behind the call.
+# name$return stand before and behind the call. An argument may be aligned to all of its size, and a vector is, so the copy is
+# congruent to the original modulo a power of two that no argument exceeds; that takes less than %r11 + SPLIT_ARGUMENT_PADDING bytes.
 .macro ENTER_SEGMENT name
     movq %rcx, %fs:morestack_seg@tpoff
     movq SEG_hi(%rcx), %rax
@@ -48,8 +49,14 @@ FILE "asm/split.s"
     SET_SPLIT_GUARD %rcx
     testq %r11, %r11
     jz 2f
-    leaq 15(%r11), %r10
-    andq $-16, %r10
+    subq %r11, %rax
+    leaq SPLIT_ARGUMENT_PADDING(%r11), %rcx
+    bsrq %rcx, %rcx
+    negl %ecx                       # shifts count modulo 64
+    leaq -24(%rax), %r10
+    subq %rbp, %r10
+    shlq %cl, %r10
+    shrq %cl, %r10                  # how far above the next such address
     subq %r10, %rax
 1:  movq 16(%rbp, %r11), %r10       # from 24(%rbp) on
     movq %r10, -8(%rax, %r11)
@@ -125,8 +132,8 @@ __morestack:
     movq SEG_next(%rax), %rcx
     testq %rcx, %rcx
     jz "morestack$small"
-    leaq SPLIT_GUARD + SPLIT_TOP + 16(%rcx, %r10), %rax
-    addq %r11, %rax
+    leaq SPLIT_GUARD + SPLIT_TOP + 16 + SPLIT_ARGUMENT_PADDING(%rcx, %r10), %rax
+    leaq (%rax, %r11, 2), %rax
     cmpq SEG_hi(%rcx), %rax
     ja "morestack$small"
 "morestack$link":

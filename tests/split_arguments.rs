@@ -83,6 +83,28 @@ fn mixed_ones() {
     });
 }
 
+/// Larger and more aligned than what any register holds.
+#[derive(Clone, Copy)]
+#[repr(C, align(256))]
+struct Over([u64; 40]);
+
+passing! {
+    [extern "C"] over_aligned(a: u64 => a + 1, b: Over, c: u64, d: Over, e: u64, f: u64, g: u64, h: u64, i: u64) -> u64 {
+        let words: u64 = [b, d].iter().flat_map(|over| over.0).fold(0, |sum: u64, word| sum.wrapping_mul(3).wrapping_add(word));
+        let low = (&raw const b).addr() | (&raw const d).addr();
+        assert!(low.is_multiple_of(256), "arguments at multiples of {}", 1 << low.trailing_zeros());
+        words.wrapping_add(a + c * 2 + e * 3 + f * 5 + g * 7 + h * 11 + i * 13)
+    }
+}
+
+#[test]
+fn over_aligned_ones() {
+    same_in_tasks(|n| {
+        let over = |k| Over(std::array::from_fn(|i| i as u64 + k));
+        over_aligned(n, 1, over(2), 3, over(4), 5, 6, 7, 8, 9)
+    });
+}
+
 fn m128(n: u32) -> __m128 {
     // SAFETY: any bits are floats; so too below, for the wider ones and for integers.
     unsafe { std::mem::transmute([n as f32, 0.5, -1.5, n as f32 * 3.0]) }

@@ -7,7 +7,10 @@ mod foreign;
 #[path = "common/fresh.rs"]
 mod fresh;
 
-use foreign::{Block, foreign_hash_40, foreign_hash_300, foreign_hash_2000, foreign_hash_60000};
+use foreign::{
+    Block, Line, foreign_address_of_line, foreign_hash_40, foreign_hash_300, foreign_hash_2000, foreign_hash_60000,
+    foreign_hash_line,
+};
 use fresh::{ROOMY, below, task_with};
 use std::ffi::{CStr, c_char};
 use std::hint::black_box;
@@ -54,6 +57,19 @@ fn structs_by_value_through_pointers() {
             let which = usize::from(i % 2);
             assert_eq!(black_box(small[which])(300, Block::new(i)), Block::<300>::new(i).hash());
             assert_eq!(black_box(large[which])(2000, Block::new(i)), Block::<2000>::new(i).hash());
+        }
+    });
+}
+
+#[test]
+fn arguments_that_are_aligned_to_a_cache_line() {
+    from_each_depth(|| {
+        for seed in [1, 200] {
+            let line = Line(Block::new(seed));
+            assert_eq!(foreign_hash_line(64, black_box(line)), Block::<64>::new(seed).hash());
+            assert!(foreign_address_of_line(64, black_box(line)).is_multiple_of(64));
+            let address = black_box(foreign_address_of_line as extern "C-unwind" fn(u64, Line) -> usize);
+            assert!(address(64, line).is_multiple_of(64));
         }
     });
 }

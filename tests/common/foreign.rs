@@ -22,6 +22,11 @@ impl<const BYTES: usize> Block<BYTES> {
     }
 }
 
+/// One that must lie in a cache line of its own.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub struct Line(pub Block<64>);
+
 type Callback = unsafe extern "C-unwind" fn(*mut c_void) -> u64;
 type LongCallback = unsafe extern "C-unwind" fn(
     *mut c_void,
@@ -47,6 +52,8 @@ unsafe extern "C-unwind" {
     pub safe fn foreign_hash_300(length: u64, block: Block<300>) -> u64;
     pub safe fn foreign_hash_2000(length: u64, block: Block<2000>) -> u64;
     pub safe fn foreign_hash_60000(length: u64, block: Block<60_000>) -> u64;
+    pub safe fn foreign_hash_line(length: u64, line: Line) -> u64;
+    pub safe fn foreign_address_of_line(length: u64, line: Line) -> usize;
     fn foreign_call(f: Callback, data: *mut c_void) -> u64;
     fn foreign_call_with_stack(f: LongCallback, data: *mut c_void) -> u64;
     fn foreign_descend(f: Callback, data: *mut c_void, n: u64, frame: u64) -> u64;

@@ -22,9 +22,21 @@
 .size \name, . - \name
 .endm
 FOREIGN_HASH foreign_hash_40
+FOREIGN_HASH foreign_hash_line
 FOREIGN_HASH foreign_hash_300
 FOREIGN_HASH foreign_hash_2000
 FOREIGN_HASH foreign_hash_60000
+
+# void *foreign_address_of_line(u64, struct, by value): where the struct lies.
+.globl foreign_address_of_line
+.type foreign_address_of_line, @function
+.p2align 4
+foreign_address_of_line:
+    .cfi_startproc
+    leaq 8(%rsp), %rax
+    ret
+    .cfi_endproc
+    .size foreign_address_of_line, . - foreign_address_of_line
 
 # u64 foreign_call(u64 (*f)(void *), void *data): calls f(data), with all registers that it may not change filled, and traps if
 # they have changed.

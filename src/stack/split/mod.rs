@@ -51,6 +51,10 @@ pub const SLACK: usize = 256 + 128 + LEAF_BOUND;
 /// See [`SLACK`].
 pub const LEAF_BOUND: usize = 128;
 
+/// What the copy of a call's stack arguments may take beyond twice their size, in bytes: one word is to lie as two would, the
+/// alignment of a call.
+pub const ARGUMENT_PADDING: usize = 8;
+
 /// A segment's guard, from its header's address on.
 pub const GUARD: usize = size_of::<Header>() + SLACK;
 

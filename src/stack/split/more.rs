@@ -1,7 +1,7 @@
 //! What a failed check of compiled code leads to: a copy of the segment, or a link to another.
 
 use super::trace::Trace;
-use super::{Header, frames, install, with_cache};
+use super::{ARGUMENT_PADDING, Header, frames, install, with_cache};
 use crate::arch;
 use crate::stack::layout::STACK_MIN;
 use crate::stack::segment::Segment;
@@ -18,8 +18,8 @@ struct More {
     delta: usize,
 }
 
-/// Bytes that a call on a fresh segment takes beside frame and arguments: its return address, the arguments' alignment.
-const CALL: usize = 16 + 16;
+/// Bytes that a call takes beside frame and arguments: the two return addresses, the saved frame pointer, a spare word.
+const CALL: usize = 4 * 8;
 
 /// Why a stack of checked code cannot grow.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ unsafe fn more(
                 return Ok(More { segment: ptr::null_mut(), delta: 0 });
             }
         }
-        let segment = link(current, need + arguments + CALL)?;
+        let segment = link(current, need + 2 * arguments + ARGUMENT_PADDING + CALL)?;
         if from_big {
             arch::set_foreign(arch::foreign().below(frame)?);
         }
