@@ -11,6 +11,7 @@ mod libc_callbacks;
 
 use fresh::{DEEP, depth, task_with};
 use libc_callbacks::{find_linear, find_sorted, sort};
+use morestack::sched::{Scheduler, yield_now};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hint::black_box;
@@ -50,10 +51,38 @@ fn of_a_function_that_calls_back() {
 /// One descent in foreign code alone.
 #[test]
 fn without_callbacks() {
-    // In a split build a task's foreign code has what the worker's big stack has, whatever size it was spawned with.
-    let deep = if cfg!(morestack_split) { 20_000 } else { LEVELS as u64 };
-    for (frames, bytes) in [(1, 64), (1000, 64), (deep, 256), (100, 65_536)] {
+    for (frames, bytes) in [(1, 64), (1000, 64), (LEVELS as u64, 256), (100, 65_536)] {
         assert_eq!(task_with(DEEP, move || foreign::descend(frames, bytes, || 7)), frames + 7);
+    }
+}
+
+/// The stack that such a task has for itself goes with it.
+#[test]
+fn without_callbacks_in_tasks_that_take_turns() {
+    let scheduler = Scheduler::new();
+    let tasks: Vec<_> = (0..20_u64)
+        .map(|i| {
+            let deep = move || {
+                for round in 0..4 {
+                    // Others run meanwhile, both outside foreign code and deep in it.
+                    yield_now();
+                    let inside = || {
+                        yield_now();
+                        round
+                    };
+                    assert_eq!(foreign::descend(50_000, 256, inside), 50_000 + round);
+                }
+                i
+            };
+            let builder = scheduler.builder();
+            // Every other one uses the worker's stack, and is content with it.
+            if i % 2 == 0 { builder.stack_size(DEEP).spawn(deep).unwrap() } else { scheduler.spawn(move || i) }
+        })
+        .collect();
+    // This one never runs.
+    drop(Scheduler::new().builder().stack_size(DEEP).spawn(|| unreachable!()).unwrap());
+    for (i, task) in tasks.into_iter().enumerate() {
+        assert_eq!(task.join_or_resume(), i as u64);
     }
 }
 

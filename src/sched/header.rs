@@ -394,6 +394,15 @@ pub(super) unsafe fn settle_small(task: *mut Header, m: *mut M) -> Result<(), St
         (*g).seg = first;
         (*g).rust_guard = split::guard_of(first);
         (*g).split.set(true);
+        if let Some(custom) = &mut *(*task).custom.get()
+            && let Some(big) = custom.big.take()
+        {
+            let beginning = split::Foreign::on(&big);
+            beginning.keep(beginning.hi);
+            (*g).big_hi = beginning.hi;
+            (*g).big = Some(big);
+            (*g).away.set(true);
+        }
         (*task).g.set(g);
     }
     Ok(())

@@ -112,8 +112,9 @@ impl Builder<'_> {
     }
 
     /// Bytes of the big stack on which a Rust closure runs. Address space, not memory: pages are committed when touched.
-    /// Default: `RUST_MIN_STACK`, or 256 KB. In a split build it makes no difference to closures that are checked, whose stack grows
-    /// from 2 KB to what [`max_stack`](Self::max_stack) allows.
+    /// Default: `RUST_MIN_STACK`, or 256 KB. In a split build closures that are checked start on 2 KB and grow to what
+    /// [`max_stack`](Self::max_stack) allows; their foreign calls run on a stack of the worker, or, if more than its size (8 MB or
+    /// `RUST_MIN_STACK`) is asked for here, on one of the task's.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.settings.stack_size = Some(bytes);
         self

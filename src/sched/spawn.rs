@@ -49,11 +49,9 @@ where
     let kind = const { &closure_kind::<F, T>() };
     let small = header::is_checked(kind);
     let (big, promised) = match settings.stack_size {
-        // Its stack grows as it needs, whatever was asked for; what is impossible is refused all the same.
-        size if small => {
-            size.map_or(Ok(()), big::check_size)?;
-            (None, false)
-        }
+        // Its own stack grows as it needs. More than usual is for its foreign calls.
+        Some(size) if small && big::exceeds_default(size)? => (Some(BigStack::new(Some(size))?), false),
+        _ if small => (None, false),
         None if !eager => {
             let big = big::promise()?;
             let promised = big.is_none();
@@ -62,7 +60,7 @@ where
         size => (Some(BigStack::new(size)?), false),
     };
     let size = big.as_ref().map_or(big::DEFAULT_SIZE, BigStack::size);
-    let (custom, big) = if eager { (settings.custom(None), big) } else { (settings.custom(big), None) };
+    let (custom, big) = if eager && !small { (settings.custom(None), big) } else { (settings.custom(big), None) };
     let header = Header::new(kind, settings.name.take(), custom);
     header.promised.set(promised);
     match header::allocate(header, Stage::<F, T>::Fresh(f)) {

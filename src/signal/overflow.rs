@@ -38,9 +38,6 @@ pub(super) fn install() {
     }
 }
 
-/// What decides the size of big stacks. In a split build they are for foreign calls, and a builder's size is about none of them.
-const MORE: &str = if cfg!(morestack_split) { "RUST_MIN_STACK" } else { "Builder::stack_size or RUST_MIN_STACK" };
-
 /// The handler. Async-signal-safe, but that it does not return from an overflow.
 extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
@@ -49,7 +46,7 @@ extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void
     let address = unsafe { (*info).si_addr() } as usize;
     if raised_by_kernel && let Some(stack) = guard_at(address) {
         report::fatal(format_args!(
-            "{} overflowed its stack of {} bytes ({:#x}-{:#x}); give it more with {MORE}",
+            "{} overflowed its stack of {} bytes ({:#x}-{:#x}); give it more with Builder::stack_size or RUST_MIN_STACK",
             report::Current,
             stack.size(),
             stack.lo,

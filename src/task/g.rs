@@ -76,7 +76,7 @@ pub struct G {
     #[cfg(morestack_split)]
     pub(crate) rust_guard: usize,
 
-    /// The big stack of a Rust task, in whose top this `G` lies.
+    /// The big stack of a Rust task, in whose top this `G` lies. In a split build, one that a task has for its foreign calls only.
     pub(crate) big: Option<BigStack>,
     /// The payload of a panic on its way through mapped frames, or that ended a mapped task.
     pub(crate) panic: Option<Payload>,

@@ -53,9 +53,9 @@ impl Builder {
     /// Default: `RUST_MIN_STACK`, or 252 KB. Stacks of the default size are cheaper: their tasks get one when they start, from
     /// a cache of the worker, and others when they are spawned, from a pool under a lock.
     ///
-    /// In a split build checked closures have no such stack: theirs starts on 2 KB and grows as it is needed, up to
-    /// [`max_stack`](Self::max_stack). The size makes no difference to them, except that an impossible one is an error there too.
-    /// Foreign code that they call runs on a stack of its worker, which has `RUST_MIN_STACK` bytes (1 MB at least), or 8 MB.
+    /// In a split build the stack of checked closures starts on 2 KB and grows as it is needed, up to
+    /// [`max_stack`](Self::max_stack). Foreign code that they call runs on a stack of its worker, which has `RUST_MIN_STACK` bytes
+    /// (1 MB at least), or 8 MB. A task that asks for more than that here has a stack of its own for its foreign calls.
     pub fn stack_size(mut self, size: usize) -> Builder {
         self.settings.stack_size = Some(size.max(MIN_STACK));
         self

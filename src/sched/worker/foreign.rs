@@ -2,7 +2,8 @@
 //!
 //! A worker's [`M`](crate::task::g::M) has one big stack, which all tasks that run there use for their foreign calls. A task that gives way in
 //! the middle of one, because foreign code has called Rust code that waits, takes it along, and the worker gets another. It
-//! keeps that (in `G::big_hi`) until it gives way outside any foreign call.
+//! keeps that (in `G::big_hi`) until it gives way outside any foreign call. A task that was spawned with a larger stack than usual has
+//! one of its own from the start, and keeps it to the end.
 //!
 //! In a plain build there is nothing to do.
 
@@ -62,7 +63,7 @@ mod split {
                 (*g).away.set(true);
                 (*g).big_hi = taken;
                 (*m).foreign = fresh();
-            } else if now.is_unused(kept) {
+            } else if now.is_unused(kept) && (*g).big.is_none() {
                 (*g).big_hi = 0;
                 Foreign { hi: kept, ..Foreign::NONE }.give_back();
             } else {
@@ -101,8 +102,17 @@ mod split {
         unsafe {
             let kept = std::mem::take(&mut (*g).big_hi);
             if kept != 0 {
-                Foreign { hi: kept, ..Foreign::NONE }.give_back();
-                arch::set_foreign((*(*g).m).foreign);
+                match (*g).big.take() {
+                    Some(own) => {
+                        Foreign::trim(kept);
+                        drop(own);
+                    }
+                    None => Foreign { hi: kept, ..Foreign::NONE }.give_back(),
+                }
+                // One that has never run is not the current task.
+                if !(*g).away.get() {
+                    arch::set_foreign((*(*g).m).foreign);
+                }
             }
             split::free_first((*g).seg);
         }

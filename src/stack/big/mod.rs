@@ -63,12 +63,12 @@ static DEFAULT_CLASS: AtomicU8 = AtomicU8::new(0);
 /// checked code that foreign code calls, and for what that calls of foreign code ([`split`](super::split)).
 pub const MIN_DEFAULT_SIZE: usize = if cfg!(morestack_split) { (1 << 20) - PAGE } else { libc::PTHREAD_STACK_MIN };
 
-/// Whether a stack of so many bytes can be had, as far as the size goes.
+/// Whether a stack of that size is larger than one for which no size is given.
 ///
 /// # Errors
-/// [`StackError::BadSize`].
-pub(crate) fn check_size(size: usize) -> Result<(), StackError> {
-    Class::for_size(size).map(drop)
+/// As [`BigStack::new`] for a size that no stack has.
+pub(crate) fn exceeds_default(size: usize) -> Result<bool, StackError> {
+    Ok(Class::for_size(size)? > default_class()?)
 }
 
 /// Decides the default size in bytes, unless the environment or an earlier decision already did: `RUST_MIN_STACK` wins, and

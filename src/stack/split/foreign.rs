@@ -52,11 +52,17 @@ impl Foreign {
     /// As [`BigStack::new`].
     pub(crate) fn new() -> Result<Foreign, StackError> {
         let stack = BigStack::new(None)?;
-        let lo = stack.lo();
-        let hi = stack.into_hi();
-        // SAFETY: the stack is ours, and larger than that.
+        let foreign = Foreign::on(&stack);
+        let _ = stack.into_hi();
+        Ok(foreign)
+    }
+
+    /// The beginning of a stack on which nothing is, and which stays its owner's.
+    pub(crate) fn on(stack: &BigStack) -> Foreign {
+        let (lo, hi) = (stack.lo(), stack.hi());
+        // SAFETY: the stack is larger than that.
         unsafe { top(hi).write(Top { next: 0, kept: Foreign::NONE }) };
-        Ok(Foreign { sp: Foreign::first_sp(hi), guard: lo + HEADROOM, lo, hi })
+        Foreign { sp: Foreign::first_sp(hi), guard: lo + HEADROOM, lo, hi }
     }
 
     fn first_sp(hi: usize) -> usize {
@@ -101,7 +107,7 @@ impl Foreign {
     /// Keeps where a task stands in the stack that it keeps, which ends at `hi`.
     ///
     /// # Safety
-    /// The stack came from [`new`](Foreign::new).
+    /// The stack came from [`new`](Foreign::new) or has been used with [`on`](Foreign::on).
     pub(crate) unsafe fn keep(self, hi: usize) {
         // SAFETY: the top of such a stack is a `Top`.
         unsafe { (*top(hi)).kept = self };
