@@ -247,11 +247,11 @@ fn frames_of_another_form_are_pinned() {
 }
 
 #[test]
-fn functions_that_catch_are_pinned_and_those_that_clean_up_are_not() {
-    let text = |name: &str, actions: &str, action: i32| {
+fn functions_that_catch_are_pinned_unless_by_the_personality_of_rust() {
+    let text = |name: &str, personality: &str, actions: &str, action: i32| {
         format!(
             "FUNCTION {name}
-            .cfi_startproc\n .cfi_lsda 0x1b, {name}_lsda
+            .cfi_startproc\n {personality}\n .cfi_lsda 0x1b, {name}_lsda
             cmp %fs:0x70, %rsp\n jbe {name}_slow
             {name}_body:\n FRAME
             0: call leaf
@@ -266,25 +266,36 @@ fn functions_that_catch_are_pinned_and_those_that_clean_up_are_not() {
         )
     };
     let functions = [
-        text("cleans_up", "0", 0),
-        text("cleans_up_by_action", "0, 0", 1),
-        text("catches", "1, 0", 1),
-        text("filters", "0x7f, 0", 1),
+        text("cleans_up", "", "0", 0),
+        text("cleans_up_by_action", "", "0, 0", 1),
+        text("catches", "", "1, 0", 1),
+        text("filters", "", "0x7f, 0", 1),
+        text("catches_by_another", ".cfi_personality 0x9b, DW.ref.other", "1, 0", 1),
+        text("catches_by_rust", ".cfi_personality 0x9b, DW.ref.rust_eh_personality", "1, 0", 1),
+        text("filters_by_rust", ".cfi_personality 0x9b, DW.ref.rust_eh_personality", "0x7f, 0", 1),
+        text("catches_by_rust_directly", ".cfi_personality 0x1b, rust_eh_personality", "1, 0", 1),
         // A cleanup, and then a catch: the next action lies one byte behind the second number.
-        text("catches_later", "0, 1, 1, 0", 1),
+        text("catches_later", "", "0, 1, 1, 0", 1),
     ];
-    let binary = binary(&format!("FUNCTION leaf\n ret\n END leaf\n{}", functions.concat()));
+    let routines = "FUNCTION rust_eh_personality\n ret\n END rust_eh_personality\n FUNCTION other\n ret\n END other
+        .section .data.rel.ro, \"aw\"\n .hidden DW.ref.rust_eh_personality, DW.ref.other
+        .globl DW.ref.rust_eh_personality, DW.ref.other\n DW.ref.rust_eh_personality: .quad rust_eh_personality\n DW.ref.other: .quad other\n .text\n";
+    let binary = binary(&format!("FUNCTION leaf\n ret\n END leaf\n{routines}{}", functions.concat()));
     binary.process().unwrap_or_else(|error| panic!("{error}"));
     for (function, movable) in [
         ("cleans_up", true),
         ("cleans_up_by_action", true),
         ("catches", false),
         ("filters", false),
+        ("catches_by_another", false),
+        ("catches_by_rust", true),
+        ("filters_by_rust", true),
+        ("catches_by_rust_directly", true),
         ("catches_later", false),
     ] {
         let said = binary.explain(function).to_string();
         assert_eq!(said.contains("    movable\n"), movable, "{said}");
-        assert_eq!(said.contains("pinned: it catches panics"), !movable, "{said}");
+        assert_eq!(said.contains("pinned: it catches exceptions"), !movable, "{said}");
     }
 }
 

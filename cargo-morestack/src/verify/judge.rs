@@ -112,10 +112,10 @@ impl Judge<'_, '_> {
         if facts.depth > limit {
             return Err((facts.deepest, Problem::TooDeep { depth: facts.depth, limit }));
         }
-        if code.landing.catches {
+        if code.landing.pinned {
             facts.pin = Some(Pin {
                 at: function.address,
-                why: "catches panics: the unwinder remembers its frame's address meanwhile",
+                why: "catches exceptions with a personality routine that is not Rust's",
             });
         }
         Ok(facts)

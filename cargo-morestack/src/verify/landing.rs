@@ -16,9 +16,15 @@ pub(super) struct Landing {
     pub(super) pads: Vec<(u64, u64, u64)>,
     /// Bytes of arguments that are pushed from an address on, which the unwinder removes on its way to a landing pad.
     pushed: Vec<(u64, u64)>,
-    /// One of them catches, or filters: unwinding may end here, and remembers the frame's address until it does.
-    pub(super) catches: bool,
+    /// One of them catches, or filters, for a personality routine other than Rust's. An unwinder remembers the address of the frame where
+    /// unwinding is to end until it gets there, and some personalities compare with it. Rust's ends unwinding at the first frame
+    /// that catches, wherever that is by then, and while a Rust panic is on its way no frame is moved at all.
+    pub(super) pinned: bool,
 }
+
+/// Rust's personality routine, and what LLVM calls a pointer to it.
+const RUST: &str = "rust_eh_personality";
+const POINTER_TO_RUST: &str = "DW.ref.rust_eh_personality";
 
 impl Landing {
     /// The landing pads of the call at an address, each with how much higher `%rsp` is there than at the call.
@@ -34,10 +40,20 @@ impl Landing {
 
 type Slice<'d> = EndianSlice<'d, LittleEndian>;
 
-/// Address of each function's table, by the function's address, and what its unwind program says of pushed arguments.
+/// What `.eh_frame` says of functions, by their addresses.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    lsdas: HashMap<u64, (u64, Vec<(u64, u64)>)>,
+    entries: HashMap<u64, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Address of the function's table.
+    lsda: u64,
+    /// As in [`Landing`].
+    pushed: Vec<(u64, u64)>,
+    /// The personality routine is Rust's.
+    rust: bool,
 }
 
 impl Tables {
@@ -67,7 +83,12 @@ impl Tables {
                 && lsda != 0
             {
                 let pushed = pushed(&fde, &section, &bases).map_err(|error| error.to_string())?;
-                tables.lsdas.insert(fde.initial_address(), (lsda, pushed));
+                let rust = match fde.personality() {
+                    Some(gimli::Pointer::Direct(routine)) => image.symbol(RUST) == Some(routine),
+                    Some(gimli::Pointer::Indirect(pointer)) => image.symbol(POINTER_TO_RUST) == Some(pointer),
+                    None => false,
+                };
+                tables.entries.insert(fde.initial_address(), Entry { lsda, pushed, rust });
             }
         }
         Ok(tables)
@@ -75,13 +96,13 @@ impl Tables {
 
     /// The landing pads of the function at an address. Most have none.
     pub(super) fn of(&self, image: &Image<'_>, function: u64) -> Result<Landing, String> {
-        match self.lsdas.get(&function) {
-            Some((lsda, pushed)) => {
+        match self.entries.get(&function) {
+            Some(Entry { lsda, pushed, rust }) => {
                 let mut reader = Reader { image, at: *lsda };
                 let landing = reader.landing(function);
                 let landing =
                     landing.ok_or_else(|| format!("the table at {lsda:#x} ends early or has an unknown encoding"))?;
-                Ok(Landing { pushed: pushed.clone(), ..landing })
+                Ok(Landing { pushed: pushed.clone(), pinned: landing.pinned && !rust, ..landing })
             }
             None => Ok(Landing::default()),
         }
@@ -134,7 +155,7 @@ impl Reader<'_, '_> {
             if pad != 0 {
                 landing.pads.push((function + start, function + start + len, base.wrapping_add(pad)));
                 if action != 0 {
-                    landing.catches |= Reader { image: self.image, at: end + action - 1 }.acts()?;
+                    landing.pinned |= Reader { image: self.image, at: end + action - 1 }.acts()?;
                 }
             }
         }
