@@ -1,5 +1,6 @@
 //! The front end: prepares what a split build needs, and runs cargo.
 
+use crate::cargo_config::CargoConfig;
 use crate::codegen::Cache;
 use crate::error::{Error, Result};
 use crate::session::{self, Programs, Session, TARGET};
@@ -46,7 +47,9 @@ impl Request {
 /// # Errors
 /// When the compiler cannot make split builds, or something that is needed cannot be prepared.
 pub fn run(request: &Request) -> Result<ExitCode> {
-    refuse_other_targets(&request.arguments)?;
+    let config = CargoConfig::load();
+    refuse_other_targets(&request.arguments, &config)?;
+    note_other_wrappers(&config);
     let session = prepare(request)?;
     let mut command = cargo();
     put_in_place(&mut command, request.subcommand, &session)?;
@@ -100,9 +103,6 @@ fn prepare(request: &Request) -> Result<Session> {
     let toolchain = Toolchain::find()?;
     let target_directory = project.target_directory;
     let programs = programs(&target_directory)?;
-    if let Some(wrapper) = env::var_os("RUSTC_WRAPPER").filter(|wrapper| !wrapper.is_empty()) {
-        eprintln!("note: the compiler wrapper `{}` is left out of split builds", wrapper.to_string_lossy());
-    }
     let mut session = Session {
         toolchain,
         warned: target_directory.join(format!("warned-{}", std::process::id())),
@@ -252,15 +252,32 @@ fn without_our_settings(arguments: &[OsString]) -> Vec<&OsString> {
     kept
 }
 
-fn refuse_other_targets(arguments: &[OsString]) -> Result<()> {
-    let of_environment = env::var_os("CARGO_BUILD_TARGET");
-    let named = values(arguments, &["--target"]).map(|(_, value)| value.to_os_string());
-    match named.chain(of_environment).find(|target| target != TARGET) {
+/// The targets that cargo would build for: as with cargo, the command line counts before the environment, and that before files.
+fn refuse_other_targets(arguments: &[OsString], config: &CargoConfig) -> Result<()> {
+    let mut targets: Vec<_> = values(arguments, &["--target"]).map(|(_, value)| value.to_os_string()).collect();
+    if targets.is_empty() {
+        targets.extend(env::var_os("CARGO_BUILD_TARGET").filter(|target| !target.is_empty()));
+    }
+    if targets.is_empty() {
+        targets.extend(config.targets.iter().map(OsString::from));
+    }
+    match targets.into_iter().find(|target| target != TARGET) {
         None => Ok(()),
         Some(target) => Err(Error::Refused {
             what: format!("the target `{}`", target.to_string_lossy()),
             why: "the check reads a slot that only glibc's thread control block has, on x86-64",
             remedy: "build for x86_64-unknown-linux-gnu",
         }),
+    }
+}
+
+fn note_other_wrappers(config: &CargoConfig) {
+    let wrapper = match env::var_os("RUSTC_WRAPPER") {
+        // An empty one switches off what a file says.
+        Some(wrapper) => wrapper.to_string_lossy().into_owned(),
+        None => config.wrapper.clone().unwrap_or_default(),
+    };
+    if !wrapper.is_empty() {
+        eprintln!("note: the compiler wrapper `{wrapper}` is left out of split builds");
     }
 }

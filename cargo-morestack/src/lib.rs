@@ -11,6 +11,7 @@
 
 pub mod archive;
 pub mod cargo_command;
+mod cargo_config;
 pub mod cli;
 pub mod codegen;
 pub mod error;

@@ -66,6 +66,14 @@ fn another_wrapper_is_left_out_with_a_note() {
 }
 
 #[test]
+fn another_wrapper_in_a_configuration_file_is_left_out_with_a_note() {
+    let files = [("src/main.rs", MAIN), (".cargo/config.toml", "[build]\nrustc-wrapper = \"/nonexistent/sccache\"\n")];
+    let output = Project::new(&files).run(&["run"]);
+    let messages = common::stderr(&output);
+    assert!(output.status.success() && messages.contains("`/nonexistent/sccache` is left out"), "{messages}");
+}
+
+#[test]
 fn the_option_for_threads_reaches_the_program() {
     let project = Project::program("fn main() { println!(\"{:?}\", std::env::var(\"MORESTACK_SMALL_THREADS\")) }");
     assert_eq!(project.succeed(&["run", "--small-threads"]), "Ok(\"1\")\n");

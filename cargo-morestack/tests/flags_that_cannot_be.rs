@@ -37,6 +37,19 @@ fn targets() {
 }
 
 #[test]
+fn targets_of_configuration_files() {
+    let with = |setting: &str| {
+        let config = format!("[build]\ntarget = {setting}\n");
+        Project::new(&[("src/main.rs", "fn main() {}"), (".cargo/config.toml", &config)])
+    };
+    refused(&with("\"x86_64-unknown-linux-musl\""), &["build"], &["x86_64-unknown-linux-musl", "glibc"]);
+    refused(&with("[\"x86_64-unknown-linux-gnu\", \"wasm32-wasip1\"]"), &["build"], &["wasm32-wasip1"]);
+    // The command line counts more.
+    let project = with("\"x86_64-unknown-linux-musl\"");
+    project.succeed(&["build", "--target", "x86_64-unknown-linux-gnu"]);
+}
+
+#[test]
 fn libraries_for_others() {
     for kind in ["cdylib", "dylib", "staticlib"] {
         let project = Project::new(&[("src/lib.rs", "")]).manifest(&format!("[lib]\ncrate-type = [\"{kind}\"]"));
