@@ -14,6 +14,7 @@ mod watchdog;
 
 use fresh::{ROOMY, below};
 use libc_callbacks::{Tree, find_linear, find_sorted, sort};
+use morestack::sched::yield_now;
 use waits::{KINDS, wait};
 
 fn at_once(body: fn(usize)) {
@@ -140,6 +141,23 @@ fn below_large_foreign_frames() {
                 })
             });
             assert_eq!(result, 10 + 1240);
+        }
+    });
+}
+
+/// The big stack that a task took along is given back when it gives way in Rust, from where it has just run.
+#[test]
+fn and_gives_way_outside_of_it_later() {
+    at_once(|i| {
+        for round in 0..4 {
+            let inside = || {
+                wait(i + round);
+                7
+            };
+            assert_eq!(foreign::call(inside), 7);
+            yield_now();
+            assert_eq!(foreign::descend(20, 512, inside), 27);
+            wait(i);
         }
     });
 }

@@ -65,6 +65,8 @@ mod split {
                 (*m).foreign = fresh();
             } else if now.is_unused(kept) && (*g).big.is_none() {
                 (*g).big_hi = 0;
+                // From here on what it calls runs on the worker's, also what gives this one back.
+                arch::set_foreign((*m).foreign);
                 Foreign { hi: kept, ..Foreign::NONE }.give_back();
             } else {
                 now.keep(kept);
@@ -149,10 +151,14 @@ mod split {
 
     impl Drop for Inside {
         fn drop(&mut self) {
-            if let Some(outer) = self.outer {
-                // SAFETY: as in `new`; no task is on the inner one, because a worker comes back only between tasks, and who waits
-                // in a foreign call has taken it along.
-                unsafe { ptr::replace(&raw mut (*self.m).foreign, outer).give_back() };
+            // SAFETY: as in `new`; no task is on the inner one, because a worker comes back only between tasks, and who waits
+            // in a foreign call has taken it along.
+            unsafe {
+                match self.outer {
+                    Some(outer) => ptr::replace(&raw mut (*self.m).foreign, outer).give_back(),
+                    // The one that was the thread's and the worker's both is gone with such a task, perhaps.
+                    None => arch::set_foreign((*self.m).foreign),
+                }
             }
         }
     }
