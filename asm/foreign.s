@@ -87,7 +87,8 @@ FILE "asm/foreign.s"
 #   exit:     in the target if that is checked or if this is no small segment; else as after the target's return
 #   clobbers: %r10, %r11, flags: no argument, and no result
 # Two forms of the compiler's check tell a checked function: the bytes of CHECK_BYTES (8 of the 9), or
-# lea -N(%rsp), %r11 with 32 bits of N, and then a comparison of %r11.
+# lea -N(%rsp), %r11 with 32 bits of N, and then a comparison of %r11. But only the executable has been verified: in a shared library
+# GCC may have made them (-fsplit-stack), and for its own linker's notion of what is foreign.
     .text
     .p2align 5
     .globl __x86_indirect_thunk_r11
@@ -97,13 +98,19 @@ __x86_indirect_thunk_r11:
     movabsq $0x00007025243b4864, %r10
     cmpq %r10, (%r11)
     jne 1f
+2:  leaq __executable_start(%rip), %r10
+    cmpq %r10, %r11
+    jb morestack_foreign
+    leaq _etext(%rip), %r10
+    cmpq %r10, %r11
+    jae morestack_foreign
     jmp *%r11
 1:  cmpl $0x249c8d4c, (%r11)
     jne morestack_foreign
     movabsq $0x000070251c3b4c64, %r10
     cmpq %r10, 8(%r11)
-    jne morestack_foreign
-    jmp *%r11
+    je 2b
+    jmp morestack_foreign
     .cfi_endproc
     .size __x86_indirect_thunk_r11, . - __x86_indirect_thunk_r11
 
@@ -243,6 +250,7 @@ __wrap__Unwind_Resume:
     FROM_SMALL __wrap__Unwind_Resume, 16
     cmpq $0, %fs:TCB_guard
     je 1f
+    STAY_IF_ELSEWHERE 1f            # a handler that has interrupted an unwinder
     movq %fs:morestack_foreign_stack@tpoff + FOREIGN_sp, %r10
     testq %r10, %r10
     jz 1f

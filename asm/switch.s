@@ -175,7 +175,7 @@ morestack_mcall_resumed:
 morestack_switch:
     .cfi_startproc
     .cfi_signal_frame
-    FROM_SMALL morestack_switch, RUST_FRAME_BYTES
+    FROM_SMALL morestack_switch, RUST_FRAME_BYTES + 8 # and a word of TAKE_SEGMENT
     RUST_FRAME
     GET_G %rsi
     SAVE_SPLIT %rsi, %rax
