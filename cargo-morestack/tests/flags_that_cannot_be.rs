@@ -18,6 +18,7 @@ fn flags() {
         ("-Ctarget-feature=+sse3,+crt-static", "`-C target-feature=+sse3,+crt-static`"),
         ("-Cprefer-dynamic", "`-C prefer-dynamic=yes`"),
         ("-Cforce-frame-pointers=no", "`-C force-frame-pointers=no`"),
+        ("-Cforce-unwind-tables=no", "`-C force-unwind-tables=no`"),
         ("-Ccode-model=large", "`-C code-model=large`"),
         ("-Cllvm-args=-enable-shrink-wrap=true", "`-C llvm-args=-enable-shrink-wrap=true`"),
     ] {

@@ -131,3 +131,33 @@ fn control_that_runs_past_the_end() {
         f_body: .byte 0x48\n END f\n nop";
     assert_eq!(refused(text)[0].problem, Problem::RunsOff);
 }
+
+#[test]
+fn checks_of_gcc() {
+    // At its entry, subtracting or not, with a near jump or a far one, or what a linker makes of it.
+    for start in [
+        "cmp %fs:0x70, %rsp\n jb f_slow",
+        "cmp %fs:0x70, %rsp\n jae f_body",
+        "cmp %fs:0x70, %rsp\n .byte 0x0f, 0x82\n .long f_slow - . - 4",
+        "lea -4096(%rsp), %r11\n cmp %fs:0x70, %r11\n jb f_slow",
+        "stc\n .byte 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n jb f_slow",
+    ] {
+        let slow = "mov $4096, %r10d\n mov $0, %r11d\n call __morestack\n ret";
+        let text = format!("FUNCTION f\n {start}\n jmp f_body\n f_slow: {slow}\n f_body: ret\n END f");
+        let problems: Vec<_> = refused(&text).into_iter().map(|violation| violation.problem).collect();
+        assert!(problems.contains(&Problem::GccCheck), "{start}: {problems:?}");
+    }
+}
+
+#[test]
+fn checks_that_are_not_at_the_entry() {
+    // Behind `endbr64`, GCC's with `-fcf-protection`: the function is foreign, but its check would lead to a small segment.
+    for leave in ["call __morestack", "jmp __morestack", ".byte 0x0f, 0x86\n .long __morestack - . - 4"] {
+        let text = format!(
+            "FUNCTION f\n endbr64\n cmp %fs:0x70, %rsp\n jae f_body\n
+            mov $40, %r10d\n mov $0, %r11d\n {leave}\n ret\n f_body: push %rax\n call *%rax\n pop %rax\n ret\n END f"
+        );
+        let problems: Vec<_> = refused(&text).into_iter().map(|violation| violation.problem).collect();
+        assert_eq!(problems, [Problem::MorestackFromElsewhere], "{leave}");
+    }
+}

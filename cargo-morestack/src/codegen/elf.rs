@@ -64,7 +64,8 @@ pub fn refers_to(object: &[u8], name: &str) -> Result<bool> {
 /// Makes the notes by which LLVM tells linkers of split stacks invisible to them.
 ///
 /// On seeing `.note.GNU-split-stack`, `lld` rewrites the prologues of functions that call unchecked ones, so that they ask for more
-/// stack. Here that is not needed (foreign code runs on a big stack), and the verifier would not know such prologues.
+/// stack. Here that is not needed (foreign code runs on a big stack), and the verifier would not know such prologues. `gold` does the
+/// same, and knows such sections by name only.
 ///
 /// # Errors
 /// When `object` is no ELF object.
@@ -80,10 +81,14 @@ pub fn hide_split_stack_notes(object: &mut [u8]) -> Result<()> {
     let notes: Vec<usize> =
         sections.enumerate().filter(|(_, section)| is_note(section)).map(|(index, _)| index.0).collect();
     for index in notes {
-        // The name is not touched: other names and symbols may share its end.
-        let at =
-            table + index * size_of::<SectionHeader64<Endianness>>() + offset_of!(SectionHeader64<Endianness>, sh_type);
-        object[at..at + 4].copy_from_slice(&elf::SHT_NULL.to_le_bytes());
+        let header = table + index * size_of::<SectionHeader64<Endianness>>();
+        // The text of the name stays, since other names may share its end; the section has none from now on.
+        for (at, value) in [
+            (offset_of!(SectionHeader64<Endianness>, sh_type), elf::SHT_NULL.to_le_bytes()),
+            (offset_of!(SectionHeader64<Endianness>, sh_name), 0_u32.to_le_bytes()),
+        ] {
+            object[header + at..header + at + 4].copy_from_slice(&value);
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Changes whenever what is made from the same bitcode changes, so that nothing old is taken from a cache.
-pub const RECIPE: u32 = 5;
+pub const RECIPE: u32 = 6;
 
 /// What makes every call that leaves a codegen unit or is indirect go through `__x86_indirect_thunk_r11`.
 pub const THUNK_FEATURES: &str = "+retpoline-external-thunk,+retpoline-indirect-calls";

@@ -28,6 +28,9 @@ pub fn refuse(args: &Args) -> Result<()> {
                     ("force-frame-pointers", "no" | "n" | "off" | "false" | "non-leaf") => {
                         "stacks are moved along the chain of frame pointers"
                     }
+                    ("force-unwind-tables", "no" | "n" | "off" | "false") => {
+                        "a function on the stack is found by its entry in the unwind tables"
+                    }
                     ("llvm-args", args) if changes_prologues(args) => {
                         "it changes how functions begin, which is what is checked"
                     }

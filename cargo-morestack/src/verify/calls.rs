@@ -212,11 +212,15 @@ pub(super) fn pin(program: &Program<'_, '_>, index: usize) -> Option<Pin> {
             (target, _) => target,
         };
         let callee = program.image.at(known?)?;
-        let pins = matches!(program.kinds[callee], Kind::HandWritten)
-            && !program.image.functions[callee].name.starts_with(HARMLESS);
-        pins.then_some(Pin {
-            at: call.at,
-            why: "calls a hand-written function, which may return an address on the stack",
-        })
+        let why = match program.kinds[callee] {
+            Kind::HandWritten if !program.image.functions[callee].name.starts_with(HARMLESS) => {
+                "calls a hand-written function, which may return an address on the stack"
+            }
+            Kind::Leaf if program.facts[callee].pin.is_some() => {
+                "calls a function without a check that may return an address on the stack"
+            }
+            _ => return None,
+        };
+        Some(Pin { at: call.at, why })
     })
 }

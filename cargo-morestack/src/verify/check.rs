@@ -21,6 +21,8 @@ pub(super) const SHORT: [u8; 9] = [0x64, 0x48, 0x3b, 0x24, 0x25, 0x70, 0, 0, 0];
 const LEA: [u8; 4] = [0x4c, 0x8d, 0x9c, 0x24];
 /// `cmp %fs:0x70,%r11`, behind it.
 pub(super) const LONG: [u8; 9] = [0x64, 0x4c, 0x3b, 0x1c, 0x25, 0x70, 0, 0, 0];
+/// `stc; nopl 0(%rax,%rax,1)`: what linkers put in the place of `SHORT` where code with GCC's check calls code without.
+const REWRITTEN: [u8; 9] = [0xf9, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0];
 /// Bytes from a function's entry to `LONG`.
 pub(super) const LONG_AT: u64 = 8;
 
@@ -54,6 +56,13 @@ pub(super) struct Check {
     pub(super) marked: bool,
 }
 
+impl Check {
+    /// Where its slow path calls `__morestack`.
+    pub(super) fn morestack_at(&self) -> u64 {
+        self.slow + 12
+    }
+}
+
 /// How a function begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Start {
@@ -64,6 +73,8 @@ pub(super) enum Start {
     Checked(Check),
     /// With a check and a jump, but the rest is not as it should be.
     Malformed(String),
+    /// With the check that GCC's `-fsplit-stack` makes, as it is or rewritten by the linker.
+    Gcc,
 }
 
 pub(super) fn parse(image: &Image<'_>, address: u64, size: u64, morestack: u64) -> Start {
@@ -76,10 +87,15 @@ pub(super) fn parse(image: &Image<'_>, address: u64, size: u64, morestack: u64) 
             Some(less) if less > 0 => (Form::Long(less as u32), LONG_AT as usize + LONG.len()),
             _ => return Start::Malformed(format!("the check subtracts {} bytes", -i64::from(less))),
         }
+    } else if code.starts_with(&REWRITTEN) && below(&code[REWRITTEN.len()..]) {
+        return Start::Gcc;
     } else {
         return Start::Plain;
     };
     let jump_at = address + jump as u64;
+    if below(&code[jump..]) {
+        return Start::Gcc;
+    }
     let Some((above, target, after)) = branch(&code[jump..], jump_at) else {
         return match form {
             Form::Short => Start::Bytes,
@@ -106,6 +122,11 @@ fn branch(code: &[u8], at: u64) -> Option<(bool, u64, u64)> {
         }
         _ => None,
     }
+}
+
+/// A `jb` or `jae`, which are GCC's.
+fn below(code: &[u8]) -> bool {
+    matches!(code, [0x72 | 0x73, ..] | [0x0f, 0x82 | 0x83, ..])
 }
 
 fn slow_path(code: &[u8], form: Form, slow: u64, body: u64, morestack: u64) -> Start {

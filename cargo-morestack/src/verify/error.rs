@@ -190,6 +190,12 @@ pub enum Problem {
     /// The check is there but not what follows from it.
     #[error("begins with a check whose slow path is malformed: {0}")]
     SlowPath(String),
+    /// The check is GCC's.
+    #[error("begins with the check of GCC's `-fsplit-stack`")]
+    GccCheck,
+    /// A check that fails where nobody has looked at the function around it.
+    #[error("goes to `__morestack` from something else than the check at a checked function's entry")]
+    MorestackFromElsewhere,
     /// It begins like a checked function but is neither a compiler's nor in the list of the hand-written.
     #[error("begins with check bytes but has no bound in `morestack_trusted`")]
     NoBound,
@@ -279,6 +285,9 @@ impl Problem {
             Problem::TooFarToCopy { .. } => "put its large locals into a `Box` or a `Vec`",
             Problem::NoFramePointer => "compile it with `-C force-frame-pointers=yes`",
             Problem::SlowPath(_) => "this compiler's check is not known: use one that the probe accepts",
+            Problem::GccCheck | Problem::MorestackFromElsewhere => {
+                "compile C without `-fsplit-stack`: it runs on a big stack, and needs no check (docs/c-split-stack.md)"
+            }
             Problem::NoBound | Problem::TrustedWithoutCheck | Problem::BoundTooLarge { .. } => {
                 "hand-written functions begin with the check bytes, are listed in `morestack_trusted` and stay within the slack; \
                  or leave the check bytes out, then it is run as foreign code"

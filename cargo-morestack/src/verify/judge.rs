@@ -75,6 +75,7 @@ impl Judge<'_, '_> {
         match start {
             Start::Bytes => wrong(Problem::NoBound),
             Start::Malformed(what) => wrong(Problem::SlowPath(what)),
+            Start::Gcc => wrong(Problem::GccCheck),
             Start::Checked(check) => match self.checked(function, &check, tracker) {
                 Ok(facts) => Judged { kind: Kind::Checked(check), facts, faults: Vec::new() },
                 Err(fault) => Judged { faults: vec![fault], ..foreign("it is broken") },

@@ -1,5 +1,7 @@
 //! All functions of a binary, each with its kind and with what following it showed.
 
+use std::collections::HashSet;
+
 use iced_x86::{Decoder, DecoderOptions, Mnemonic, Register};
 
 use super::Options;
@@ -70,6 +72,7 @@ impl<'i, 'd> Program<'i, 'd> {
             program.violate(at, Problem::TrustedWithoutCheck);
         }
         program.stray_checks();
+        program.stray_calls_of_morestack();
         program
     }
 
@@ -105,6 +108,41 @@ impl<'i, 'd> Program<'i, 'd> {
         }
         for address in stray {
             self.violate(address, Problem::StrayCheck);
+        }
+    }
+
+    /// `__morestack` puts its caller on a small segment, so only functions that have been followed may call it. Found by their bytes
+    /// wherever they are: unchecked code is not decoded.
+    fn stray_calls_of_morestack(&mut self) {
+        let known: HashSet<u64> = (self.kinds.iter())
+            .filter_map(|kind| match kind {
+                Kind::Checked(check) => Some(check.morestack_at()),
+                _ => None,
+            })
+            .collect();
+        let mut stray = Vec::new();
+        for range in self.image.executable_ranges() {
+            let bytes = self.image.bytes(range.start, range.end - range.start);
+            for (offset, window) in bytes.windows(5).enumerate() {
+                let &[opcode, a, b, c, d] = window else { continue };
+                // call, jmp, and the second byte of a conditional jump.
+                let conditional = opcode & 0xf0 == 0x80 && offset > 0 && bytes[offset - 1] == 0x0f;
+                if !matches!(opcode, 0xe8 | 0xe9) && !conditional {
+                    continue;
+                }
+                let address = range.start + offset as u64;
+                let target = (address + 5).wrapping_add_signed(i64::from(i32::from_le_bytes([a, b, c, d])));
+                let address = address - u64::from(conditional);
+                if target == self.runtime.morestack && !known.contains(&address) {
+                    stray.push(address);
+                }
+            }
+        }
+        // What is wrong with a function's own check says more.
+        let faulty: HashSet<_> = self.violations.iter().filter_map(|known| self.image.around(known.address)).collect();
+        stray.retain(|&address| self.image.around(address).is_none_or(|function| !faulty.contains(&function)));
+        for address in stray {
+            self.violate(address, Problem::MorestackFromElsewhere);
         }
     }
 
