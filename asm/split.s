@@ -93,7 +93,8 @@ FILE "asm/split.s"
 .endm
 
 # __morestack
-#   entry:    %r10d = bytes of f's frame, bit 31 (f is proven movable) aside; %r11d = bytes of its stack arguments;
+#   entry:    %r10d = bytes of f's frame, bit 31 (f is proven movable) aside; %r11d = bytes of its stack arguments, the 12 upper
+#             bits (while which calls) aside;
 #             0(%rsp) = address in f's slow path. Everything but %r10 and %r11 may be live: f's arguments, those in vector registers
 #             of any width, the count in %al
 #   exit:     in f's body, with room for its frame, all that as at entry; and once more in f's slow path, with f's results, when f has
@@ -115,7 +116,8 @@ __morestack:
     .cfi_def_cfa_register %rbp
     pushq %rax
     pushq %rcx
-    andl $0x7fffffff, %r10d
+    andl $~SPLIT_MOVABLE, %r10d
+    andl $SPLIT_ARGUMENTS, %r11d
     cmpq $0, %fs:morestack_foreign_stack@tpoff + FOREIGN_sp
     je "morestack$not_small"
     movq %fs:morestack_seg@tpoff, %rax

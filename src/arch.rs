@@ -71,6 +71,8 @@ pub mod offsets {
     pub const SEG_PREV: usize = offset_of!(split::Header, prev);
     pub const SPLIT_GUARD: usize = split::GUARD;
     pub const SPLIT_TOP: usize = layout::STACK_TOP;
+    pub const SPLIT_MOVABLE: u32 = split::MOVABLE;
+    pub const SPLIT_ARGUMENTS: u32 = split::ARGUMENTS;
     pub const SPLIT_ARGUMENT_PADDING: usize = split::ARGUMENT_PADDING;
     pub const FOREIGN_SP: usize = offset_of!(split::Foreign, sp);
     pub const FOREIGN_GUARD: usize = offset_of!(split::Foreign, guard);
@@ -132,6 +134,7 @@ macro_rules! __mapped_asm {
             ".set SEG_next, {__seg_next}; .set SEG_hi, {__seg_hi}; .set SEG_prev, {__seg_prev}",
             ".set SPLIT_GUARD, {__split_guard}; .set SPLIT_TOP, {__split_top}; .set FOREIGN_sp, {__foreign_sp}",
             ".set SPLIT_ARGUMENT_PADDING, {__split_argument_padding}",
+            ".set SPLIT_MOVABLE, {__split_movable}; .set SPLIT_ARGUMENTS, {__split_arguments}",
             ".set FOREIGN_guard, {__foreign_guard}; .set FOREIGN_lo, {__foreign_lo}; .set FOREIGN_hi, {__foreign_hi}",
             ".set FOREIGN_size, {__foreign_size}; .set FOREIGN_ARGUMENTS, {__foreign_arguments}",
             ".set UNWINDER_AREA, {__unwinder_area}; .set LEAF_BOUND, {__leaf_bound}; .set STUBS, {__stubs}",
@@ -175,6 +178,8 @@ macro_rules! __mapped_asm {
             __seg_prev = const $crate::arch::offsets::SEG_PREV,
             __split_guard = const $crate::arch::offsets::SPLIT_GUARD,
             __split_top = const $crate::arch::offsets::SPLIT_TOP,
+            __split_movable = const $crate::arch::offsets::SPLIT_MOVABLE,
+            __split_arguments = const $crate::arch::offsets::SPLIT_ARGUMENTS,
             __split_argument_padding = const $crate::arch::offsets::SPLIT_ARGUMENT_PADDING,
             __foreign_sp = const $crate::arch::offsets::FOREIGN_SP,
             __foreign_guard = const $crate::arch::offsets::FOREIGN_GUARD,

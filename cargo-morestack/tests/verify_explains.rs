@@ -63,7 +63,7 @@ fn a_function_with_foreign_and_indirect_calls() {
     at ADDRESS N bytes of code
     checked: compares the stack pointer less 1000 with the guard
     frame: 1000 bytes, 1000 at most with calls; 24 bytes of stack arguments
-    pinned: `lea -8(%rbp),%rdi` at ADDRESS makes an address in the frame
+    movable while calls return to before ADDRESS `lea -8(%rbp),%rdi` at ADDRESS makes an address in the frame
     ADDRESS foreign call of foreign
     ADDRESS foreign call of foreign, stack arguments possible
     ADDRESS indirect call

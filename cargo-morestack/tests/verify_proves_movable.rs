@@ -300,12 +300,45 @@ fn functions_that_catch_are_pinned_unless_by_the_personality_of_rust() {
 }
 
 #[test]
+fn frames_move_until_an_address_is_made() {
+    let leaks = "lea -8(%rbp), %rdi\n call leaf\n";
+    let text = format!(
+        "FUNCTION leaf\n ret\n END leaf
+        SHORT seldom\n FRAME\n call leaf\n jne 1f\n call leaf\n pop %rbp\n ret\n .p2align 4\n 1: {leaks} pop %rbp\n ret
+        SLOW seldom, 8, 0
+        SHORT later\n FRAME\n call leaf\n .p2align 4\n {leaks} call leaf\n pop %rbp\n ret\n SLOW later, 8, 0
+        SHORT turns\n FRAME\n 1: call leaf\n .p2align 4\n {leaks} jne 1b\n pop %rbp\n ret\n SLOW turns, 8, 0
+        SHORT first\n FRAME\n jne 1f\n .p2align 4\n {leaks} pop %rbp\n ret\n .p2align 4\n 1: call leaf\n pop %rbp\n ret\n SLOW first, 8, 0
+        SHORT tail\n FRAME\n jne 1f\n pop %rbp\n jmp leaf\n .p2align 4\n 1: {leaks} pop %rbp\n ret\n SLOW tail, 8, 0
+        SHORT callees\n FRAME\n call leaf\n .p2align 4\n call address\n pop %rbp\n ret\n SLOW callees, 8, 0
+        FUNCTION address\n lea 8(%rsp), %rax\n ret\n END address\n"
+    );
+    let binary = binary(&text);
+    binary.process().unwrap_or_else(|error| panic!("{error}"));
+    for (function, movable) in
+        [("seldom", true), ("later", true), ("turns", false), ("first", false), ("tail", false), ("callees", false)]
+    {
+        let said = binary.explain(function).to_string();
+        assert_eq!(said.contains("    movable while calls return to before 0x"), movable, "{said}");
+        assert_eq!(said.contains("    pinned: "), !movable, "{said}");
+    }
+    // Another run finds what the first has marked.
+    binary.process().unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn arguments_that_leave_no_room_for_the_mark() {
+    let text = "SHORT f\n ret\n SLOW f, 0, 0x100000";
+    assert!(matches!(verify_support::refused_for(text, "f", ""), cargo_morestack::verify::Problem::SlowPath(_)));
+}
+
+#[test]
 fn the_proof_is_recorded_in_the_slow_path() {
-    // The program reads its own code: bit 31 of the immediate of `mov $frame,%r10d`.
+    // The program reads its own code: bit 31 of the immediate of `mov $frame,%r10d`, and the upper ones of that of `mov $args,%r11d`.
     let text = "SHORT moves\n FRAME\n pop %rbp\n ret\n SLOW moves, 8, 0
         SHORT stays\n FRAME\n mov %rsp, %rax\n pop %rbp\n ret\n SLOW stays, 8, 0
         FUNCTION main
-        mov moves_slow + 2(%rip), %eax\n cmp $0x80000008, %eax\n sete %cl
+        mov moves_slow + 2(%rip), %eax\n xor moves_slow + 8(%rip), %eax\n cmp $0x7ff00008, %eax\n sete %cl
         mov stays_slow + 2(%rip), %eax\n cmp $8, %eax\n sete %al
         movzbl %al, %eax\n movzbl %cl, %ecx\n lea (%rax,%rcx,2), %eax\n ret\n END main";
     let binary = link(text, 4096, &[]);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Options;
-use super::check::MOVABLE;
+use super::check;
 use super::error::Problem;
 use super::limits;
 use super::movable::Pin;
@@ -60,10 +60,13 @@ pub(super) fn settle(program: &mut Program<'_, '_>, options: &Options) -> (Count
         .collect();
     for index in 0..program.kinds.len() {
         if let Kind::Checked(check) = &program.kinds[index] {
-            let movable = pin(program, index).is_none();
-            if movable != check.marked {
-                let frame = if movable { check.frame | MOVABLE } else { check.frame };
-                patches.push(Patch { address: check.frame_at, bytes: frame.to_le_bytes().to_vec() });
+            let units = match moves(program, index) {
+                Moves::Never(_) => 0,
+                Moves::Before(units, _) => units,
+                Moves::Always => check::EVERYWHERE,
+            };
+            if units != check.marked {
+                patches.extend(check.mark(units).map(|(address, bytes)| Patch { address, bytes: bytes.to_vec() }));
             }
         }
         for call in &program.facts[index].calls {
@@ -102,7 +105,8 @@ pub(super) fn settle(program: &mut Program<'_, '_>, options: &Options) -> (Count
                 },
                 Err(problem) => {
                     // A callee with violations of its own is enough said.
-                    if !call.target.is_some_and(|target| broken.contains(&target)) {
+                    let known = program.violations.iter().any(|violation| violation.address == call.at);
+                    if !known && !call.target.is_some_and(|target| broken.contains(&target)) {
                         problems.push((call.at, problem));
                     }
                     continue;
@@ -200,13 +204,37 @@ fn dispatched(program: &Program<'_, '_>, call: &Call) -> Way {
 /// Hand-written functions that only hand on what they are given. Others may return an address on the stack.
 const HARMLESS: &str = "__wrap_";
 
-/// What keeps a checked function's frame from being moved.
-pub(super) fn pin(program: &Program<'_, '_>, index: usize) -> Option<Pin> {
+/// While which calls a checked function's frame may be moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Moves {
+    Never(Pin),
+    /// While those that return to before so many units from its entry. Compilers put what is seldom needed at the end: panics, and what they
+    /// drop.
+    Before(u32, Pin),
+    Always,
+}
+
+pub(super) fn moves(program: &Program<'_, '_>, index: usize) -> Moves {
     let facts = &program.facts[index];
-    if facts.pin.is_some() {
-        return facts.pin.clone();
+    if let Some(pin) = facts.pin.clone().or_else(|| pinned_by_callee(program, index)) {
+        return Moves::Never(pin);
     }
-    facts.calls.iter().find_map(|call| {
+    let Some(leak) = facts.leak.clone() else { return Moves::Always };
+    let start = program.image.functions[index].address;
+    let returns = |pinned: bool| {
+        let calls = facts.calls.iter().filter(move |call| !call.tail && call.pinned == pinned);
+        calls.map(|call| call.at + call.len as u64 - start).min()
+    };
+    let last = u64::from(check::EVERYWHERE) - 1;
+    let units = returns(true).map_or(last, |first| (first / check::UNIT).min(last));
+    match returns(false) {
+        Some(first) if first < units * check::UNIT => Moves::Before(units as u32, leak),
+        _ => Moves::Never(leak),
+    }
+}
+
+fn pinned_by_callee(program: &Program<'_, '_>, index: usize) -> Option<Pin> {
+    program.facts[index].calls.iter().find_map(|call| {
         let known = match (call.target, call.r11) {
             (Some(target), Value::Address(address)) if program.runtime.dispatches(target) => Some(address),
             (target, _) => target,
@@ -216,7 +244,7 @@ pub(super) fn pin(program: &Program<'_, '_>, index: usize) -> Option<Pin> {
             Kind::HandWritten if !program.image.functions[callee].name.starts_with(HARMLESS) => {
                 "calls a hand-written function, which may return an address on the stack"
             }
-            Kind::Leaf if program.facts[callee].pin.is_some() => {
+            Kind::Leaf if program.facts[callee].leak.is_some() => {
                 "calls a function without a check that may return an address on the stack"
             }
             _ => return None,

@@ -28,6 +28,13 @@ pub(super) const LONG_AT: u64 = 8;
 
 /// Set in the frame size that the slow path hands to morestack if the function's frame may be moved.
 pub(super) const MOVABLE: u32 = 1 << 31;
+/// The size of the arguments has so many bits. What is above them says of a movable function while which calls it is: those that return
+/// to before so many units from its entry, or all of them.
+const ARGS_BITS: u32 = 20;
+/// Bytes of a unit.
+pub(super) const UNIT: u64 = 16;
+/// All calls.
+pub(super) const EVERYWHERE: u32 = u32::MAX >> ARGS_BITS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -50,13 +57,20 @@ pub(super) struct Check {
     pub(super) frame: u32,
     /// Bytes of arguments on the stack.
     pub(super) args: u32,
-    /// Where the frame's immediate is.
-    pub(super) frame_at: u64,
-    /// The mark is set already.
-    pub(super) marked: bool,
+    /// Where its first immediate is, the frame's.
+    frame_at: u64,
+    /// Up to where it is marked as movable already, in units; 0: it is not.
+    pub(super) marked: u32,
 }
 
 impl Check {
+    /// What marks it as movable up to there, in units: an address, and the bytes that belong there.
+    pub(super) fn mark(&self, units: u32) -> [(u64, [u8; 4]); 2] {
+        let frame = if units > 0 { self.frame | MOVABLE } else { self.frame };
+        let args = self.args | units << ARGS_BITS;
+        [(self.frame_at, frame.to_le_bytes()), (self.frame_at + 6, args.to_le_bytes())]
+    }
+
     /// Where its slow path calls `__morestack`.
     pub(super) fn morestack_at(&self) -> u64 {
         self.slow + 12
@@ -157,8 +171,11 @@ fn slow_path(code: &[u8], form: Form, slow: u64, body: u64, morestack: u64) -> S
         }
         end
     };
-    let marked = frame & MOVABLE != 0;
-    let frame = frame & !MOVABLE;
+    let marked = args >> ARGS_BITS;
+    if (marked > 0) != (frame & MOVABLE != 0) {
+        return wrong("it passes a megabyte of arguments or more on the stack");
+    }
+    let (frame, args) = (frame & !MOVABLE, args & !(u32::MAX << ARGS_BITS));
     if let Form::Long(less) = form
         && frame < less
     {

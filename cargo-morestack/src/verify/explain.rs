@@ -3,10 +3,11 @@
 use std::fmt;
 
 use super::Options;
-use super::calls::{self, Way};
-use super::check::Form;
+use super::calls::{self, Moves, Way};
+use super::check::{self, Form};
 use super::image::demangle;
 use super::inst;
+use super::movable::Pin;
 use super::program::{Kind, Program};
 use super::state::Value;
 
@@ -79,12 +80,17 @@ impl Program<'_, '_> {
                     "    frame: {} bytes, {} at most with calls; {} bytes of stack arguments\n",
                     check.frame, facts.depth, check.args
                 );
-                *text += &match calls::pin(self, index) {
-                    None => "    movable\n".to_owned(),
-                    Some(pin) if pin.at == function.address => format!("    pinned: it {}\n", pin.why),
-                    Some(pin) => {
-                        format!("    pinned: `{}` at {:#x} {}\n", inst::text(self.image, pin.at), pin.at, pin.why)
+                let reason = |pin: &Pin| match pin.at {
+                    at if at == function.address => format!("it {}", pin.why),
+                    at => format!("`{}` at {at:#x} {}", inst::text(self.image, at), pin.why),
+                };
+                *text += &match calls::moves(self, index) {
+                    Moves::Always => "    movable\n".to_owned(),
+                    Moves::Before(units, pin) => {
+                        let end = function.address + u64::from(units) * check::UNIT;
+                        format!("    movable while calls return to before {end:#x}: {}\n", reason(&pin))
                     }
+                    Moves::Never(pin) => format!("    pinned: {}\n", reason(&pin)),
                 };
             }
         }

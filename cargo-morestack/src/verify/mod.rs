@@ -75,8 +75,10 @@ pub fn process(binary: &Path, options: &Options) -> Result<Report, Error> {
     let (counts, patches) = calls::settle(&mut program, options);
     program.refuse(binary)?;
     let count = |is: fn(&Kind) -> bool| program.kinds.iter().filter(|kind| is(kind)).count();
-    let movable =
-        |index: &usize| matches!(program.kinds[*index], Kind::Checked(_)) && calls::pin(&program, *index).is_none();
+    let movable = |index: &usize| {
+        matches!(program.kinds[*index], Kind::Checked(_))
+            && !matches!(calls::moves(&program, *index), calls::Moves::Never(_))
+    };
     let report = Report {
         checked: count(|kind| matches!(kind, Kind::Checked(_))),
         movable: (0..program.kinds.len()).filter(movable).count(),

@@ -1,8 +1,9 @@
-//! Which frames may be moved: those to which no pointer can exist but the chain of saved frame pointers.
+//! Which frames may be moved: those to which no pointer can exist but the chain of saved frame pointers. From an instruction that
+//! could make one on, on all paths that go on from there, the frame is pinned; before, it is not.
 //!
 //! A whitelist. `%rsp` and `%rbp` may be the base of a memory operand that is really accessed, and may occur in the forms
 //! that prologues and epilogues have, in the places where those are. Any other use, explicit or implicit, could make a
-//! pointer into the frame, and so pins the function. What is not known to be harmless is not.
+//! pointer into the frame, and so pins it. What is not known to be harmless is not.
 
 use iced_x86::{Mnemonic, OpKind, Register};
 

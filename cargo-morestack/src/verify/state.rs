@@ -89,6 +89,8 @@ pub(super) struct State {
     pub(super) stored: bool,
     /// `%rsp` was aligned.
     pub(super) realigned: bool,
+    /// An address in the frame may have been made, and may be anywhere by now.
+    pub(super) leaked: bool,
 }
 
 impl State {
@@ -103,6 +105,7 @@ impl State {
             stale: 0,
             stored: false,
             realigned: false,
+            leaked: false,
         };
         if let Some(Check { form: Form::Long(less), .. }) = check {
             state.set(R11, Value::Stack(Depth::at(-i64::from(*less))), true);
@@ -119,7 +122,14 @@ impl State {
 
     /// The same place of the stack, with nothing known of registers and memory.
     pub(super) fn without_values(&self) -> State {
-        State { values: [Value::Unknown; 16], places: Vec::new(), stale: 1 << R11, stored: true, ..self.clone() }
+        State {
+            values: [Value::Unknown; 16],
+            places: Vec::new(),
+            stale: 1 << R11,
+            stored: true,
+            leaked: true,
+            ..self.clone()
+        }
     }
 
     /// What holds on both ways; tells whether that is less than this was.
@@ -143,6 +153,7 @@ impl State {
         self.stale |= other.stale;
         self.stored |= other.stored;
         self.realigned |= other.realigned;
+        self.leaked |= other.leaked;
         Ok(*self != before)
     }
 

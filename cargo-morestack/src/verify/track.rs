@@ -32,6 +32,10 @@ pub(super) struct Call {
     pub(super) framed: bool,
     /// Bytes between `%rsp` and `%rbp`: what the thunk copies for a foreign function.
     pub(super) distance: i64,
+    /// The frame is gone when the callee runs.
+    pub(super) tail: bool,
+    /// The frame may not be moved while the callee runs.
+    pub(super) pinned: bool,
 }
 
 /// What following a function showed.
@@ -45,8 +49,10 @@ pub(super) struct Facts {
     pub(super) reach: i64,
     pub(super) calls: Vec<Call>,
     pub(super) realigned: bool,
-    /// The first instruction that keeps its frame from being moved.
+    /// What keeps its frame from being moved, wherever it is.
     pub(super) pin: Option<Pin>,
+    /// The first instruction that keeps its frame from being moved from there on.
+    pub(super) leak: Option<Pin>,
 }
 
 /// One round over all paths of a function.
@@ -138,8 +144,11 @@ impl<'w, 'd> Walk<'w, 'd> {
                 return Ok(());
             };
             let inst = &self.code.insts[index];
-            if self.reporting && self.check.is_some() && self.facts.pin.is_none() {
-                self.facts.pin = movable::pin(inst, &state);
+            if let Some(leak) = movable::pin(inst, &state) {
+                state.leaked = true;
+                if self.reporting {
+                    self.facts.leak.get_or_insert(leak);
+                }
             }
             let wrong = |problem| (address, problem);
             self.memory(inst, &state).map_err(wrong)?;
@@ -232,8 +241,9 @@ impl<'w, 'd> Walk<'w, 'd> {
             Frame::Own(at) => !tail && state.saved == Some(at),
             Frame::Other => false,
         };
-        if self.facts.pin.is_none() && !tail && (state.rbp != Frame::Own(STANDARD) || state.saved != Some(STANDARD)) {
-            self.facts.pin = Some(Pin::new(inst, "is a call without the standard frame"));
+        let standard = state.rbp == Frame::Own(STANDARD) && state.saved == Some(STANDARD);
+        if !tail && !standard {
+            self.facts.leak.get_or_insert(Pin::new(inst, "is a call without the standard frame"));
         }
         self.facts.calls.push(Call {
             at: inst.address(),
@@ -246,6 +256,8 @@ impl<'w, 'd> Walk<'w, 'd> {
                 Frame::Own(at) => at - state.rsp.low,
                 _ => 0,
             },
+            tail,
+            pinned: state.leaked || !standard,
         });
     }
 

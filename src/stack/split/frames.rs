@@ -2,10 +2,11 @@
 //!
 //! The proof is made when the program is linked, by the verification of `cargo morestack`: in a proven function the stack and frame pointers occur
 //! only as the base of memory operands and in its prologue and epilogue, so nothing but the chain of saved frame pointers leads into its
-//! frame. It is recorded in the function itself: bit 31 of the frame size that its slow path hands to `__morestack`. Where a
+//! frame. Or they do so up to some place, behind which is what is seldom needed. It is recorded in the function itself, beside the sizes
+//! that its slow path hands to `__morestack`: bit 31 of the frame's, and up to where in the upper bits of the arguments'. Where a
 //! function begins is looked up in the table that the linker makes for the unwinder (`.eh_frame_hdr`).
 
-use super::{GUARD, Header};
+use super::{ARGUMENTS, GUARD, Header, MOVABLE, UNIT};
 use crate::stack::layout::STACK_TOP;
 use std::ffi::c_void;
 use std::sync::OnceLock;
@@ -71,12 +72,12 @@ pub(super) fn prepare() {
     Table::of_program();
 }
 
-/// Whether the function that begins here is proven movable. It is read as verification has left it: a check in either form, and a slow
-/// path with the bit.
+/// Whether the function that begins here is proven movable while it waits for the call that returns to `pc`. It is read as verification has
+/// left it: a check in either form, and a slow path with the bits.
 ///
 /// # Safety
 /// `start` is a function's start, by the unwinder's table.
-unsafe fn says_movable(start: usize) -> bool {
+unsafe fn says_movable(start: usize, pc: usize) -> bool {
     // SAFETY: a checked function is longer than what is read of it; another one is told by its first bytes.
     unsafe {
         let code: *const u8 = std::ptr::with_exposed_provenance(start);
@@ -93,12 +94,17 @@ unsafe fn says_movable(start: usize) -> bool {
             [0x0f, 0x87] => branch.add(6),
             _ => return false,
         };
-        // mov $frame, %r10d
-        slow.cast::<[u8; 2]>().read() == [0x41, 0xba] && slow.add(2).cast::<u32>().read_unaligned() >> 31 == 1
+        // mov $frame, %r10d; mov $arguments, %r11d
+        if slow.cast::<[u8; 2]>().read() != [0x41, 0xba] || slow.add(6).cast::<[u8; 2]>().read() != [0x41, 0xbb] {
+            return false;
+        }
+        let frame = slow.add(2).cast::<u32>().read_unaligned();
+        let units = slow.add(8).cast::<u32>().read_unaligned() & !ARGUMENTS;
+        frame & MOVABLE != 0 && (units == !ARGUMENTS || pc - start < (units >> ARGUMENTS.count_ones()) as usize * UNIT)
     }
 }
 
-/// Return addresses whose functions are known to be movable: recursion comes by the same few again and again.
+/// Return addresses at which functions are known to be movable: recursion comes by the same few again and again.
 static KNOWN: [AtomicUsize; 256] = [const { AtomicUsize::new(0) }; 256];
 
 /// Whether the frame of the function that `pc`, a return address, leads to may be moved.
@@ -110,7 +116,7 @@ fn is_movable(pc: usize) -> bool {
     // The call, not what is behind it: that may be the next function.
     let start = Table::of_program().and_then(|table| table.start_of(pc - 1));
     // SAFETY: the table's.
-    let movable = start.is_some_and(|start| unsafe { says_movable(start) });
+    let movable = start.is_some_and(|start| unsafe { says_movable(start, pc) });
     if movable {
         known.store(pc, Ordering::Relaxed);
     }

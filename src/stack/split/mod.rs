@@ -51,6 +51,16 @@ pub const SLACK: usize = 256 + 128 + LEAF_BOUND;
 /// See [`SLACK`].
 pub const LEAF_BOUND: usize = 128;
 
+/// In what a slow path hands to `__morestack`: the bit beside the frame's size that says that the function is proven movable.
+pub const MOVABLE: u32 = 1 << 31;
+
+/// And the bits of the arguments' size. Those above say of a movable function while which calls it is: those that return to before so
+/// many [`UNIT`]s from its entry; all ones: all calls. `cargo-morestack/src/verify/check.rs` writes them.
+pub const ARGUMENTS: u32 = (1 << 20) - 1;
+
+/// Bytes of a unit.
+pub const UNIT: usize = 16;
+
 /// What the copy of a call's stack arguments may take beyond twice their size, in bytes: one word is to lie as two would, the
 /// alignment of a call.
 pub const ARGUMENT_PADDING: usize = 8;
