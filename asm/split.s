@@ -118,15 +118,13 @@ __morestack:
     pushq %rcx
     andl $~SPLIT_MOVABLE, %r10d
     andl $SPLIT_ARGUMENTS, %r11d
-    cmpq $0, %fs:morestack_foreign_stack@tpoff + FOREIGN_sp
-    je "morestack$not_small"
     movq %fs:morestack_seg@tpoff, %rax
     testq %rax, %rax                # none: a handler that has interrupted mapped code
-    jz "morestack$here"
+    jz "morestack$not_small"
     cmpq %rax, %rsp
-    jb "morestack$here"
+    jb "morestack$not_small"
     cmpq SEG_hi(%rax), %rsp
-    jae "morestack$here"
+    jae "morestack$not_small"
     .if DEBUG_MODES
     cmpq $0, morestack_split_forced(%rip)
     jne "morestack$small"           # the check need not have failed: Rust finds out
@@ -162,6 +160,8 @@ morestack_unlink:
     xorl %ecx, %ecx
     jmp "morestack$ask"
 "morestack$not_small":
+    cmpq $0, %fs:morestack_foreign_stack@tpoff + FOREIGN_sp
+    jne "morestack$here"
     cmpq %fs:morestack_foreign_stack@tpoff + FOREIGN_lo, %rsp
     jb "morestack$here"
     cmpq %fs:morestack_foreign_stack@tpoff + FOREIGN_hi, %rsp

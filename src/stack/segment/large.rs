@@ -24,7 +24,7 @@ use crate::stack::stats::COUNTERS;
 /// TLB one by one, so that 128 KB cost 7 us to move and 256 KB only 3.5; copying them costs 3 and 7 us, and 40 and 85 us
 /// when the target is fresh. With 128 KB here, 10,000 frames of 64 bytes took 166 us cold and 71 us pooled instead of 147
 /// and 38; and a stack up to this size needs no mapping of its own.
-pub(super) const LARGE_MIN: usize = 256 << 10;
+pub(crate) const LARGE_MIN: usize = 256 << 10;
 
 /// Fresh memory that is populated right below the frames when growth adds it, where pages are small: half of it, and this
 /// much at least. A populated page costs half of a faulted one, so it pays if stacks reach it half of the time; and what is

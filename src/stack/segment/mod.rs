@@ -8,6 +8,8 @@ mod pool;
 mod ring;
 mod slab;
 
+#[cfg_attr(not(morestack_split), allow(unused_imports))]
+pub(crate) use large::LARGE_MIN;
 pub use pool::{StackCache, release_idle};
 
 use crate::stack::layout::STACK_MIN;

@@ -153,16 +153,25 @@ pub(super) unsafe fn all_movable(header: *mut Header, frame: usize) -> Option<us
             return None;
         }
         let (mut at, mut pc) = (frame, word(frame + 16));
-        let mut frames = 0;
-        while !is_base(pc) {
+        let (mut frames, mut known) = (0, 0);
+        loop {
+            // Recursion is the same call over and over.
+            if pc != known {
+                if is_base(pc) {
+                    return Some(frames);
+                }
+                if !is_movable(pc) {
+                    return None;
+                }
+                known = pc;
+            }
             let next = word(at);
-            if next <= at || next + 16 > hi || next % 8 != 0 || !is_movable(pc) {
+            if next <= at || next + 16 > hi || next % 8 != 0 {
                 return None;
             }
             (at, pc) = (next, word(next + 8));
             frames += 1;
         }
-        Some(frames)
     }
 }
 

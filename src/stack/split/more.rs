@@ -4,7 +4,7 @@ use super::trace::Trace;
 use super::{ARGUMENT_PADDING, Header, frames, install, with_cache};
 use crate::arch;
 use crate::stack::layout::STACK_MIN;
-use crate::stack::segment::Segment;
+use crate::stack::segment::{LARGE_MIN, Segment};
 use crate::stack::stats::COUNTERS;
 use crate::stack::{StackError, debug, report};
 use std::ptr;
@@ -20,6 +20,11 @@ struct More {
 
 /// Bytes that a call takes beside frame and arguments: the two return addresses, the saved frame pointer, a spare word.
 const CALL: usize = 4 * 8;
+
+/// By what a segment grows that has a mapping of its own. Its pages are moved, not copied, and those that are not touched cost nothing; but
+/// each of its frames is walked, so the fewer moves on the way to a depth the better. What outgrows 256 KB gets 8 MB, as a thread has: a
+/// million frames took 25 ns each with 2 here, 20.5 with 8, and take 19.4.
+const STRIDE: usize = 32;
 
 /// Why a stack of checked code cannot grow.
 #[derive(Debug, thiserror::Error)]
@@ -183,12 +188,14 @@ unsafe fn copy(current: *mut Header, frame: usize, need: usize, same_size: bool)
         let hi = (*current).hi;
         let used = hi - (frame - 16);
         let size = hi - current.addr();
-        let mut new_size = if same_size { size } else { 2 * size };
-        while frames::room(new_size) < used + need + CALL {
-            new_size *= 2;
+        let mut least = if same_size { size } else { 2 * size };
+        while frames::room(least) < used + need + CALL {
+            least *= 2;
         }
         let max = (*current).max;
-        limit(current, new_size - size)?;
+        limit(current, least - size)?;
+        let generous = if size >= LARGE_MIN && !same_size { STRIDE * size } else { 0 };
+        let new_size = if generous > least && limit(current, generous - size).is_ok() { generous } else { least };
         let new = with_cache(|cache| cache.relocate(Segment::new(current.addr(), size), used, new_size));
         let new = match new {
             Ok(new) => new,
