@@ -168,7 +168,10 @@ fn step_through(name: &str, of: u64, reached: &[(&str, usize)]) {
             shown == chain[..shown.len().min(4)] || shown == ["morestack_closure_start", "single_step_end"];
         // One instruction calls or leaves one function, where nothing is passed over.
         let steady = of != 0 || grown.abs_diff(before) <= 1;
-        if !whole || !as_expected || !steady || !stop.registers_are_kept() {
+        // At a `ret` gdb believes the word at the stack pointer more than the unwind table. In `__morestack` that is the body of the
+        // anchor, under the mode `move`, and it has no frame yet.
+        let begun = !names.ends_with(&["step_anchor", "__morestack"]);
+        if !whole || !as_expected || !steady || begun && !stop.registers_are_kept() {
             let then = next.map_or("the end", |next| &next.at);
             wrong.push(format!(
                 "at {} ({}), then {then}: {:?}\n    {:?}",
