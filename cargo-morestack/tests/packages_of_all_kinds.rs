@@ -47,8 +47,11 @@ fn main() {
         Some(wrapper) => { let mut command = Command::new(wrapper); command.arg(&rustc); command }
         None => Command::new(&rustc),
     };
-    let version = command().arg("-vV").output().unwrap();
-    assert!(version.status.success() && String::from_utf8(version.stdout).unwrap().contains("host:"));
+    for words in [["-vV"].as_slice(), &["-V"], &["--version"], &["--version", "--verbose"]] {
+        let version = command().args(words).output().unwrap();
+        assert!(version.status.success());
+        assert_eq!(version.stdout, Command::new(&rustc).args(words).output().unwrap().stdout);
+    }
     for emit in ["llvm-ir", "metadata", "link"] {
         let mut child = command()
             .args(["--crate-name", "probe", "--crate-type=lib", "--target", &target, "--emit", emit, "--out-dir", &out, "-"])

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// A call of the compiler.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A question for the compiler's version.
+    /// cargo's question for the compiler's version.
     Version,
     /// Nothing to do with the split build: build scripts, procedural macros, what build scripts try out.
     NotOurs,
@@ -36,7 +36,8 @@ pub struct Crate {
 
 impl Kind {
     pub fn of(args: &Args) -> Self {
-        if ["-vV", "-V", "--version"].iter().any(|word| args.has(word)) {
+        // As cargo asks it. Build scripts ask in other ways, too, and read the answer word by word.
+        if args.has("-vV") && std::env::var_os("OUT_DIR").is_none() {
             return Self::Version;
         }
         let types = args.crate_types();
