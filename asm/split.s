@@ -185,10 +185,10 @@ morestack_unlink:
     pushq %r11
     pushq %rcx
     pushq %rbx
-    pushq $0
+    pushq %rbp                      # this frame, which Rust moves
     movq %rsp, %rbx
     .cfi_escape 0x10, 3, 2, 0x73, 8  # DW_CFA_expression: the caller's %rbx is at 8(%rbx)
-    .set ASK_delta, 0
+    .cfi_escape 0x0f, 5, 0x73, 0, 0x06, 0x23, 24  # DW_CFA_def_cfa_expression: the CFA is 24 above what (%rbx) points to
     .set ASK_segment, 32            # where %r10 was
     # The vector registers, whole: XSAVE's standard format, whose header must be zero.
     subq morestack_xsave_size(%rip), %rsp
@@ -199,20 +199,22 @@ morestack_unlink:
     .endr
     movq %r11, %rdx
     movq %r10, %rsi
-    movq %rbp, %rdi
+    movq %rbx, %rdi
     movq %rdx, %r8
     movl morestack_xsave_mask(%rip), %eax
     xorl %edx, %edx
     xsave64 (%rsp)
     movq %r8, %rdx
-    call morestack_more             # (this frame, bytes of f's frame, of its arguments, from a big stack?)
+    call morestack_more             # (where this frame's address is, bytes of f's frame, of its arguments, from a big stack?)
     movq %rax, ASK_segment(%rbx)
-    movq %rdx, ASK_delta(%rbx)
     movl morestack_xsave_mask(%rip), %eax
     xorl %edx, %edx
     xrstor64 (%rsp)
     movq %rbx, %rsp
-    popq %r10                       # how far this stack was moved
+    popq %r10
+    cmpq %rbp, %r10                 # has it been moved? What follows keeps the flags
+    movq %r10, %rbp
+    .cfi_def_cfa %rbp, 24
     popq %rbx
     .cfi_restore %rbx
     popq %rax                       # from a big stack?
@@ -223,10 +225,9 @@ morestack_unlink:
     popq %rdx
     popq %rsi
     popq %rdi
+    jne 4f
     testl %eax, %eax
     jnz 3f
-    testq %r10, %r10
-    jnz 4f
     leaq -16(%rbp), %rsp            # off the big stack, before a handler may use it
     testq %rcx, %rcx
     jnz "morestack$link"
@@ -235,8 +236,7 @@ morestack_unlink:
     jmp "morestack$here"
 
 # Copied: this frame and all above it stand on another segment now, in the same order.
-4:  addq %r10, %rbp
-    leaq -16(%rbp), %rsp
+4:  leaq -16(%rbp), %rsp
     movq %rcx, %fs:morestack_seg@tpoff
     SET_SPLIT_GUARD %rcx
     GO_ON_IN_BODY

@@ -157,6 +157,10 @@ fn step_through(name: &str, of: u64, reached: &[(&str, usize)]) {
     let (mut before, mut anchors) = (0, 0);
     for (stop, next) in stops.iter().zip(stops.iter().skip(1).map(Some).chain([None])) {
         let names: Vec<_> = stop.frames.iter().rev().map(|name| name.rsplit("::").next().unwrap_or(name)).collect();
+        // While frames are being moved, a trace ends at what moves them.
+        if names.starts_with(&["__morestack", "morestack_more"]) && names.contains(&"copy") {
+            continue;
+        }
         let mut shown: Vec<_> = names.iter().copied().filter(|name| SHOWN.contains(name)).collect();
         let grown = shown.iter().filter(|name| **name == "step.grow").count();
         shown.dedup();

@@ -8,14 +8,28 @@ use crate::stack::segment::{LARGE_MIN, Segment};
 use crate::stack::stats::COUNTERS;
 use crate::stack::{StackError, debug, report};
 use std::ptr;
+use std::sync::atomic::{Ordering, compiler_fence};
 
-/// What `__morestack` is to do.
-#[repr(C)]
-struct More {
-    /// The segment to go on with; null: the check need not have failed, go on where you are.
-    segment: *mut Header,
-    /// 0: link it. Else it is a copy of the current one, so much higher in memory (modulo 2^64).
-    delta: usize,
+/// The frame of `__morestack`, as unwinders find it: by way of a word on the big stack. While the segment is being moved they come to an
+/// end there instead, because a signal's handler may take a trace at any time.
+#[derive(Clone, Copy)]
+struct Frame(*mut usize);
+
+/// Where unwinders find no caller: the frame's three words, the saved frame pointer, the address in the slow path, the return address.
+static NO_FRAME: [usize; 3] = [0; 3];
+
+impl Frame {
+    unsafe fn get(self) -> usize {
+        // SAFETY: assembly's word, which nobody else accesses but unwinders on this thread.
+        unsafe { self.0.read_volatile() }
+    }
+
+    unsafe fn set(self, frame: usize) {
+        compiler_fence(Ordering::SeqCst);
+        // SAFETY: as above.
+        unsafe { self.0.write_volatile(frame) };
+        compiler_fence(Ordering::SeqCst);
+    }
 }
 
 /// Bytes that a call takes beside frame and arguments: the two return addresses, the saved frame pointer, a spare word.
@@ -50,45 +64,49 @@ enum Refused {
 /// has read yet. So nothing here uses that allocator, and `errno` stays. What shares its caches and pools is
 /// [`undisturbed`](super::undisturbed).
 ///
-/// `frame`: its frame, whose two words below are in use. `need`, `arguments`: bytes of the function's frame and its stack arguments.
+/// Returns the segment to go on with: the one to link; or, if the frame has been moved, the one where it is now; or null, if the check need
+/// not have failed.
+///
+/// `frame`: where its frame's address is; the two words below the frame are in use. `need`, `arguments`: bytes of the function's frame and its stack arguments.
 /// `from_big`: the function was called by foreign code and runs on a big stack.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn morestack_more(frame: usize, need: usize, arguments: usize, from_big: usize) -> More {
+unsafe extern "C" fn morestack_more(frame: *mut usize, need: usize, arguments: usize, from_big: usize) -> *mut Header {
     let _errno = Errno::kept();
     let current = arch::current_segment();
     // SAFETY: assembly's arguments.
     unsafe {
+        let frame = Frame(frame);
         match more(current, frame, need, arguments, from_big != 0) {
-            Ok(more) => more,
-            Err(error) => cannot_grow(current, frame, &error),
+            Ok(segment) => segment,
+            Err(error) => cannot_grow(current, frame.get(), &error),
         }
     }
 }
 
 unsafe fn more(
     current: *mut Header,
-    frame: usize,
+    frame: Frame,
     need: usize,
     arguments: usize,
     from_big: bool,
-) -> Result<More, Refused> {
+) -> Result<*mut Header, Refused> {
     // SAFETY: the caller's: the header is the current segment's, and the frame lies on it unless it is a big stack's.
     unsafe {
         if !from_big {
-            let fits = frame.checked_sub(need).is_some_and(|low| low > current.addr() + super::GUARD + CALL);
+            let fits = frame.get().checked_sub(need).is_some_and(|low| low > current.addr() + super::GUARD + CALL);
             let forced = fits && debug::modes().move_always;
             if let Some(copied) = copy(current, frame, need, forced)? {
                 return Ok(copied);
             }
             if forced {
-                return Ok(More { segment: ptr::null_mut(), delta: 0 });
+                return Ok(ptr::null_mut());
             }
         }
         let segment = link(current, need + 2 * arguments + ARGUMENT_PADDING + CALL)?;
         if from_big {
-            arch::set_foreign(arch::foreign().below(frame)?);
+            arch::set_foreign(arch::foreign().below(frame.get())?);
         }
-        Ok(More { segment, delta: 0 })
+        Ok(segment)
     }
 }
 
@@ -175,7 +193,12 @@ unsafe fn cannot_grow(current: *mut Header, frame: usize, error: &Refused) -> ! 
 
 /// Copies the current segment to a larger one, if all frames on it may be moved and no exception is in flight: the unwinder remembers
 /// addresses. `same_size`: it need not be larger.
-unsafe fn copy(current: *mut Header, frame: usize, need: usize, same_size: bool) -> Result<Option<More>, Refused> {
+unsafe fn copy(
+    current: *mut Header,
+    frame: Frame,
+    need: usize,
+    same_size: bool,
+) -> Result<Option<*mut Header>, Refused> {
     // SAFETY: the caller's header is the current one, and the frame lies on it.
     unsafe {
         // A task's first segment stays: its G lies in it.
@@ -183,10 +206,11 @@ unsafe fn copy(current: *mut Header, frame: usize, need: usize, same_size: bool)
         if prev.is_null() || std::thread::panicking() {
             return Ok(None);
         }
-        let Some(frames) = frames::all_movable(current, frame) else { return Ok(None) };
+        let old = frame.get();
+        let Some(frames) = frames::all_movable(current, old) else { return Ok(None) };
         super::trim(current);
         let hi = (*current).hi;
-        let used = hi - (frame - 16);
+        let used = hi - (old - 16);
         let size = hi - current.addr();
         let mut least = if same_size { size } else { 2 * size };
         while frames::room(least) < used + need + CALL {
@@ -196,12 +220,14 @@ unsafe fn copy(current: *mut Header, frame: usize, need: usize, same_size: bool)
         limit(current, least - size)?;
         let generous = if size >= LARGE_MIN && !same_size { STRIDE * size } else { 0 };
         let new_size = if generous > least && limit(current, generous - size).is_ok() { generous } else { least };
+        frame.set(NO_FRAME.as_ptr().expose_provenance());
         let new = with_cache(|cache| cache.relocate(Segment::new(current.addr(), size), used, new_size));
         let new = match new {
             Ok(new) => new,
-            Err((old, error)) => {
+            Err((segment, error)) => {
                 // It stays what this runs for.
-                let _ = old.into_parts();
+                let _ = segment.into_parts();
+                frame.set(old);
                 return Err(error.into());
             }
         };
@@ -209,9 +235,11 @@ unsafe fn copy(current: *mut Header, frame: usize, need: usize, same_size: bool)
         let delta = new_hi.wrapping_sub(hi);
         let header = install(new, new_hi, prev, max);
         (*prev).next = header;
-        frames::adjust(frame.wrapping_add(delta), frames, delta);
+        let moved = old.wrapping_add(delta);
+        frames::adjust(moved, frames, delta);
+        frame.set(moved);
         COUNTERS.split_copies.add(1);
         COUNTERS.frames_adjusted.add(frames);
-        Ok(Some(More { segment: header, delta }))
+        Ok(Some(header))
     }
 }
