@@ -1,8 +1,10 @@
 //! Sleeps are never short, rarely long, and end in order, for one sleeper and for many.
 
+mod common;
 #[path = "common/everywhere.rs"]
 mod everywhere;
 
+use common::caps;
 use everywhere::everywhere;
 use morestack::runtime::{self, Runtime};
 use morestack::thread;
@@ -211,6 +213,7 @@ fn all_asleep_at_once(count: usize, lead: Duration, spread: Duration) -> bool {
 }
 
 fn many(count: usize, spread: Duration) {
+    let count = caps::closures(count);
     let leads = [1, 4, 16, 64].map(Duration::from_secs);
     assert!(leads.into_iter().any(|lead| all_asleep_at_once(count, lead, spread)));
 }

@@ -5,6 +5,7 @@ mod common;
 #[path = "common/watchdog.rs"]
 mod watchdog;
 
+use common::caps;
 use morestack::runtime::{Builder, Runtime};
 use morestack::thread::{self, Thread, park, yield_now};
 use rand::rngs::SmallRng;
@@ -21,6 +22,7 @@ fn runtime(workers: usize) -> Runtime {
 /// Starts tasks that wait for their flag; each is woken once, by the thread `wakers` or by a task.
 fn all_are_woken(count: usize, workers: usize, by_tasks: bool) {
     let _watchdog = Watchdog::new(if count > 100_000 { 900 } else { 240 });
+    let count = caps::closures(count);
     let runtime = runtime(workers);
     let (parked, woken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let flags: Arc<[AtomicBool]> = (0..count).map(|_| AtomicBool::new(false)).collect();

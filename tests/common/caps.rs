@@ -44,6 +44,11 @@ pub fn tasks(wanted: usize) -> usize {
     capped("tasks", wanted, cap)
 }
 
+/// As [`tasks`], for closures, which have segments in a split build only.
+pub fn closures(wanted: usize) -> usize {
+    if cfg!(morestack_split) { tasks(wanted) } else { wanted }
+}
+
 fn capped(what: &str, wanted: usize, cap: usize) -> usize {
     if wanted > cap {
         println!("{what} capped at {cap} instead of {wanted} under {:?}", debug::modes());
