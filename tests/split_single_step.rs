@@ -158,7 +158,7 @@ fn step_through(name: &str, of: u64, reached: &[(&str, usize)]) {
     for (stop, next) in stops.iter().zip(stops.iter().skip(1).map(Some).chain([None])) {
         let names: Vec<_> = stop.frames.iter().rev().map(|name| name.rsplit("::").next().unwrap_or(name)).collect();
         // While frames are being moved, a trace ends at what moves them.
-        if names.starts_with(&["__morestack", "morestack_more"]) && names.contains(&"copy") {
+        if names.starts_with(&["??", "__morestack", "morestack_more"]) && names.contains(&"copy") {
             continue;
         }
         let mut shown: Vec<_> = names.iter().copied().filter(|name| SHOWN.contains(name)).collect();
