@@ -252,9 +252,9 @@ fn main() -> io::Result<()> {
         &[bar("copied", copied_again), bar("faulted", faulted_again)],
     );
 
-    println!("What is true so far: functions in assembly that carry frame maps (\"mapped\", as the one above)");
-    println!("grow by copying. Rust closures cannot be moved yet: they run on reserved big stacks, lazily");
-    println!("filled like the second way above (256 KB of addresses unless said otherwise), until the split");
-    println!("build exists, which will make them start on 2 KB as well.");
+    println!("Functions in assembly that carry frame maps (\"mapped\", as the one above) grow by copying in every");
+    println!("build. Rust closures run on reserved big stacks in a plain one, lazily filled like the second way");
+    println!("above (256 KB of addresses unless said otherwise). In the split build, `cargo morestack run`, they");
+    println!("start on 2 KB as well, and are copied or linked.");
     Ok(())
 }
