@@ -70,13 +70,18 @@ impl Project {
         command.args(arguments).current_dir(self.directory.path()).stdin(Stdio::null());
         // What is made once per compiler is shared by all tests.
         command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
-        // What cargo, running these tests, or a split build of these tests set for themselves.
+        // What cargo, running these tests, or a split build of these tests set for themselves, and what the user set for builds.
+        let set = [
+            "CARGO_BUILD_TARGET",
+            "CARGO_INCREMENTAL",
+            "CARGO_TARGET_DIR",
+            "RUSTC",
+            "RUSTC_WRAPPER",
+            "RUSTDOC",
+            "RUSTFLAGS",
+        ];
         for (name, _) in std::env::vars() {
-            if ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "RUSTFLAGS", "RUSTC_WRAPPER", "RUSTDOC", "RUSTC"]
-                .contains(&&*name)
-                || name.starts_with("CARGO_MORESTACK_")
-                || name.starts_with("MORESTACK_")
-            {
+            if set.contains(&&*name) || name.starts_with("CARGO_MORESTACK_") || name.starts_with("MORESTACK_") {
                 command.env_remove(name);
             }
         }
