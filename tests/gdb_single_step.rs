@@ -85,7 +85,9 @@ const SHOWN: [&str; 6] = ["step_anchor", "callback", "nested", "body", "parking"
 /// Outermost first, what is `SHOWN`.
 fn trace(stop: &Stop) -> String {
     let shown = stop.frames.iter().rev().filter_map(|name| {
-        let name = name.rsplit("::").next().unwrap_or(name);
+        // A name from the table of symbols, which is all there is without the debug information of functions, ends in a hash.
+        let is_hash = |last: &str| last.len() == 17 && last.starts_with('h');
+        let name = name.rsplit("::").find(|last| !is_hash(last)).unwrap_or(name);
         // What follows a dollar sign is said of a mapped function's bridges.
         let mapped = (name.starts_with("step.") || name.starts_with("runtime.")) && !name.contains('$');
         (mapped || SHOWN.contains(&name) || ASSEMBLY.contains(&name)).then_some(name)
