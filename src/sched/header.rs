@@ -214,6 +214,13 @@ impl Header {
         }
     }
 
+    /// Whether it is a task of this thread's, whose turn does not come before the caller's is over.
+    #[inline]
+    pub(super) unsafe fn is_local(task: *mut Header) -> bool {
+        // SAFETY: the caller's task is live and waits, so it has a mailbox, which stays while it waits.
+        unsafe { Mailbox::is_local((*task).mailbox.load(Ordering::Relaxed)) }
+    }
+
     /// Whether it has been on no worker so far.
     pub(super) fn is_fresh(&self) -> bool {
         self.mailbox.load(Ordering::Relaxed).is_null()

@@ -259,6 +259,13 @@ impl Mailbox {
         unsafe { self.worker.load(Ordering::Relaxed).as_ref() }
     }
 
+    /// Whether it is the calling thread's.
+    #[inline]
+    pub(super) unsafe fn is_local(this: *const Mailbox) -> bool {
+        // SAFETY: the caller's mailbox is live.
+        unsafe { (*this).owner == this_thread() }
+    }
+
     /// Makes a task ready whose park the caller has ended; `next`: before the others.
     ///
     /// The mailbox is the task's when this is called. A task with Rust frames keeps it for as long as the caller keeps the task;

@@ -1,15 +1,32 @@
-//! Where the three lock-free protocols ([`park`](mod@super::park), [`inbox`](super::inbox), [`idle`](super::idle)) take their
-//! atomics from: std's.
+//! Where the lock-free protocols take their atomics from: std's.
 //!
-//! The models in `tests/loom_*.rs` compile the same three files, with loom's atomics in the place of this one.
+//! The models in `tests/loom_*.rs` compile the same files, with loom's atomics in the place of this one.
 
 pub(crate) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, fence};
 
 /// Defines constructors as `const`. Under loom, whose atomics are made at run time only, they are not.
 macro_rules! const_fn {
-    ($($(#[$doc:meta])* $vis:vis fn $name:ident() -> $type:ty $body:block)*) => {
-        $($(#[$doc])* $vis const fn $name() -> $type $body)*
+    ($($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $of:ty),*) -> $type:ty $body:block)*) => {
+        $($(#[$doc])* $vis const fn $name($($arg: $of),*) -> $type $body)*
     };
 }
 pub(crate) use const_fn;
+
+/// How often who waits for a few instructions of another thread looks again at once, twice as long after each time. Together some
+/// 100 ns: more than a lock is held, much less than the kernel needs to run another thread.
+const SPINS: u32 = 6;
+
+/// For who waits for a few instructions of another thread, which will not wait itself: passes some time. `tries` counts the calls.
+/// That thread may have been interrupted, so after a while the processor goes to others.
+#[cold]
+pub(crate) fn pause(tries: &mut u32) {
+    if *tries < SPINS {
+        for _ in 0..1 << *tries {
+            std::hint::spin_loop();
+        }
+        *tries += 1;
+    } else {
+        std::thread::yield_now();
+    }
+}

@@ -15,6 +15,8 @@
 pub(crate) use super::interrupt::Uncancellable;
 
 use super::header::Header;
+use super::lend::Lends;
+use super::queue::{State, Turn};
 use super::timers::{self, Key};
 use super::worker::{self, Worker};
 use super::{current_task, interrupt, panicking, unwind, waker};
@@ -63,6 +65,35 @@ pub(crate) fn wait_until(deadline: Instant) -> bool {
         None => wait_thread(Some(deadline)),
     }
     Instant::now() >= deadline
+}
+
+/// Waits until `turn` is over, or until `deadline`: the state is open then, and may change until the caller's nodes are out of
+/// their queues. Unwinds as every wait does, so they leave their queues in a guard.
+#[inline]
+pub(crate) fn wait_turn(turn: &Turn, deadline: Option<Instant>) -> State {
+    loop {
+        let state = turn.state();
+        if !state.is_open() {
+            return state;
+        }
+        match deadline {
+            None => wait(),
+            Some(deadline) => {
+                if wait_until(deadline) {
+                    return turn.state();
+                }
+            }
+        }
+    }
+}
+
+/// Waits until `turn`, which has been claimed, is over. Nothing ends that before: the other side may be about to write into the
+/// caller's frame.
+#[cold]
+pub(crate) fn wait_claimed(turn: &Turn) -> State {
+    let _lends = Lends::new();
+    let _not_now = Uncancellable::new();
+    wait_turn(turn, None)
 }
 
 /// A timer that wakes the current task, for as long as this lives.

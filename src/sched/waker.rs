@@ -130,6 +130,69 @@ impl Drop for Waker {
     }
 }
 
+/// A task or an OS thread that waits. As a [`Waker`], but no reference: good while its wait is not over.
+#[derive(Clone, Copy)]
+pub(crate) struct Who(NonNull<()>);
+
+impl Who {
+    /// The running task, or the calling OS thread outside tasks.
+    #[inline]
+    pub(crate) fn current() -> Who {
+        match current_task() {
+            Some(g) => Who(NonNull::new(Header::of(g).cast()).expect("a task is somewhere")),
+            // The thread has a reference of its own until it ends.
+            None => Who(Waker::current().0),
+        }
+    }
+
+    /// What wakes it, also when its wait is over by then.
+    ///
+    /// # Safety
+    /// Its wait is not over, and cannot be before the caller says so.
+    #[inline]
+    pub(crate) unsafe fn to_wake(self) -> Wake {
+        let waker = ManuallyDrop::new(Waker(self.0));
+        // A task of this thread does not run before the caller waits or wakes it, so it needs no reference.
+        // SAFETY: it waits, so it is live.
+        let local = waker.task().is_some_and(|task| unsafe { Header::is_local(task) });
+        if !local {
+            std::mem::forget(Waker::clone(&waker));
+        }
+        Wake { waker, counted: !local }
+    }
+}
+
+/// The duty to wake somebody. Not to be kept across a wait.
+#[must_use = "somebody waits for it"]
+pub(crate) struct Wake {
+    waker: ManuallyDrop<Waker>,
+    counted: bool,
+}
+
+impl Wake {
+    /// Wakes it.
+    #[inline]
+    pub(crate) fn wake(self) {
+        self.waker.wake();
+    }
+
+    /// Wakes it; a task of the same thread runs before the others that are ready.
+    #[inline]
+    pub(crate) fn wake_next(self) {
+        self.waker.wake_next();
+    }
+}
+
+impl Drop for Wake {
+    #[inline]
+    fn drop(&mut self) {
+        if self.counted {
+            // SAFETY: the reference was taken for this, and nothing uses it after.
+            unsafe { ManuallyDrop::drop(&mut self.waker) };
+        }
+    }
+}
+
 /// Blocks the calling OS thread until it is woken.
 pub(super) fn block_thread() {
     with_parker(Parker::park);
