@@ -80,6 +80,7 @@ include!(concat!(env!("OUT_DIR"), "/macros.rs"));
 pub mod alloc;
 #[doc(hidden)]
 pub mod arch;
+pub mod channel;
 pub mod net;
 pub mod runtime;
 pub mod sched;

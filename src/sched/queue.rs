@@ -26,9 +26,9 @@
 //!
 //! # Leaving early
 //! Who gives up (a deadline, an unwinding) takes its nodes out of their queues, each under the lock. A node that is not there any
-//! more was taken out by somebody who has claimed the turn, or found that another had.
+//! more was taken out by somebody who has claimed the turn, or found that another had; to see that takes no lock.
 
-use super::sync::{AcqRel, Acquire, AtomicPtr, AtomicUsize, Relaxed, Release};
+use super::sync::{AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release};
 use super::waker::{Wake, Who};
 use std::cell::Cell;
 use std::ptr;
@@ -100,14 +100,15 @@ impl Turn {
         State::of(self.state.load(Acquire))
     }
 
-    /// Begins again. For who waits, with no node in a queue.
-    pub(crate) fn restart(&self) {
-        self.state.store(WAITING, Relaxed);
-    }
-
     /// For who waits in several queues: claims its own turn, so that nobody else can. Whether that was possible.
     pub(crate) fn withdraw(&self) -> bool {
         self.state.compare_exchange(WAITING, AGAIN, Relaxed, Relaxed).is_ok()
+    }
+
+    /// Claims it for somebody who will find the claim in the caller's frame. In no queue.
+    pub(crate) fn claim(&self, slot: *mut ()) -> Claim {
+        self.state.store(CLAIMED, Relaxed);
+        Claim { turn: self, case: 0, slot }
     }
 
     /// What was offered with `Offered`.
@@ -123,16 +124,23 @@ pub(crate) struct Node {
     /// Whether the turn has no other node, so that a claim has no rivals.
     alone: bool,
     /// Where who waits has, or wants, its value; null if that is not known yet, or if none changes hands.
-    slot: *mut (),
-    queued: Cell<bool>,
+    slot: Cell<*mut ()>,
+    /// Cleared as the last thing that others do with the node.
+    queued: AtomicBool,
     next: Cell<*const Node>,
     prev: Cell<*const Node>,
 }
 
 impl Node {
-    /// The only node of a turn, with the place for a value, or null.
+    /// The only node of a turn.
     #[inline]
-    pub(crate) fn alone(turn: &Turn, slot: *mut ()) -> Node {
+    pub(crate) fn alone(turn: &Turn) -> Node {
+        Node::with_slot(turn, ptr::null_mut())
+    }
+
+    /// The only node of a turn, with the place where a value is to be taken or put.
+    #[inline]
+    pub(crate) fn with_slot(turn: &Turn, slot: *mut ()) -> Node {
         Node { alone: true, ..Node::of_case(turn, 0, slot) }
     }
 
@@ -143,11 +151,22 @@ impl Node {
             turn,
             case,
             alone: false,
-            slot,
-            queued: Cell::new(false),
+            slot: Cell::new(slot),
+            queued: AtomicBool::new(false),
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
         }
+    }
+
+    /// Says where a value is to be put. Before it is in a queue.
+    pub(crate) fn set_slot(&self, slot: *mut ()) {
+        self.slot.set(slot);
+    }
+
+    /// Whether it is in a queue, for who has put it there. `false`: nobody will touch it any more. Costs no lock.
+    #[inline]
+    pub(crate) fn is_queued(&self) -> bool {
+        self.queued.load(Acquire)
     }
 }
 
@@ -192,8 +211,8 @@ impl Queue {
     /// is moved or gone.
     #[inline]
     pub(crate) unsafe fn push(&mut self, node: &Node) {
-        debug_assert!(!node.queued.get(), "in one queue at a time");
-        node.queued.set(true);
+        debug_assert!(!node.is_queued(), "in one queue at a time");
+        node.queued.store(true, Relaxed);
         node.next.set(ptr::null());
         node.prev.set(self.last);
         // SAFETY: queued nodes are live.
@@ -209,8 +228,8 @@ impl Queue {
     /// # Safety
     /// As [`push`](Self::push).
     pub(crate) unsafe fn push_first(&mut self, node: &Node) {
-        debug_assert!(!node.queued.get(), "in one queue at a time");
-        node.queued.set(true);
+        debug_assert!(!node.is_queued(), "in one queue at a time");
+        node.queued.store(true, Relaxed);
         node.prev.set(ptr::null());
         node.next.set(self.first);
         // SAFETY: queued nodes are live.
@@ -224,16 +243,16 @@ impl Queue {
     /// Takes this node out. Whether it was there: if not, others have taken it out.
     #[inline]
     pub(crate) fn remove(&mut self, node: &Node) -> bool {
-        let was_there = node.queued.get();
+        let was_there = node.is_queued();
         if was_there {
             self.unlink(node);
+            node.queued.store(false, Release);
         }
         was_there
     }
 
     #[inline]
     fn unlink(&mut self, node: &Node) {
-        node.queued.set(false);
         let (prev, next) = (node.prev.get(), node.next.get());
         // SAFETY: neighbours are queued, so they are live.
         unsafe {
@@ -251,29 +270,26 @@ impl Queue {
     /// Claims the turn that came first and still waits, and takes it out.
     #[inline]
     pub(crate) fn claim(&mut self) -> Option<Claim> {
-        self.claim_other(ptr::null())
-    }
-
-    /// As [`claim`](Self::claim), but not this turn.
-    #[inline]
-    pub(crate) fn claim_other(&mut self, than: *const Turn) -> Option<Claim> {
         let mut at = self.first;
         // SAFETY: queued nodes are live, and so are their turns while the nodes are queued, or claimed by us.
         unsafe {
             while let Some(node) = at.as_ref() {
                 at = node.next.get();
-                if node.turn == than {
-                    continue;
-                }
                 self.unlink(node);
                 let claimed = node.case << CASE_SHIFT | CLAIMED;
                 let turn = &*node.turn;
-                if node.alone {
+                // Until the node is said to be out, its turn cannot end, if this fails; from then on if it succeeds.
+                let ours = if node.alone {
                     turn.state.store(claimed, Relaxed);
-                } else if turn.state.compare_exchange(WAITING, claimed, AcqRel, Relaxed).is_err() {
-                    continue;
+                    true
+                } else {
+                    turn.state.compare_exchange(WAITING, claimed, AcqRel, Relaxed).is_ok()
+                };
+                let claim = Claim { turn: node.turn, case: node.case, slot: node.slot.get() };
+                node.queued.store(false, Release);
+                if ours {
+                    return Some(claim);
                 }
-                return Some(Claim { turn: node.turn, case: node.case, slot: node.slot });
             }
         }
         None
