@@ -46,6 +46,7 @@ pub use wait::Cancelled;
 use crate::arch;
 use crate::task::g::G;
 use header::Header;
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -67,13 +68,30 @@ pub fn yield_now() {
     }
 }
 
+/// After how many operations that could have waited, and need not, a task gives way: a client that never pauses shall not have its
+/// worker to itself. tokio's number for the same.
+const BUDGET: u32 = 128;
+
+thread_local! {
+    /// How many of them are left to the tasks of this thread. They are not counted for each task: who inherits a low count gives way
+    /// once too early, and nobody has to look which task runs.
+    static BUDGET_LEFT: Cell<u32> = const { Cell::new(BUDGET) };
+}
+
 /// To be called before each operation that may wait but often need not: a task for which that goes on and on gives way now and
 /// then.
 #[inline]
 pub(crate) fn pay() {
-    if let Some(g) = current_task()
-        && worker::Worker::running().pay()
-    {
+    match BUDGET_LEFT.get() {
+        0 => give_way(),
+        left => BUDGET_LEFT.set(left - 1),
+    }
+}
+
+#[cold]
+fn give_way() {
+    BUDGET_LEFT.set(BUDGET);
+    if let Some(g) = current_task() {
         // SAFETY: as in `yield_now`.
         unsafe { wait::yield_task(g) };
     }

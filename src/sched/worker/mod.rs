@@ -91,8 +91,6 @@ pub(crate) struct Worker {
     pub(super) wake_at: Cell<u64>,
     /// A task that waits on this thread without leaving it.
     blocked: Cell<*mut Header>,
-    /// What the task that runs has done without waiting, and the tick at which it began to.
-    paid: Cell<(usize, usize)>,
     /// Whether the next turn of the loop begins with a task from the injector, rather than with one of its own.
     injected_first: Cell<bool>,
     pub(super) closing: Closing,
@@ -122,7 +120,6 @@ impl Worker {
             poller: UnsafeCell::new(None),
             wake_at: Cell::new(u64::MAX),
             blocked: Cell::new(ptr::null_mut()),
-            paid: Cell::new((0, 0)),
             injected_first: Cell::new(true),
             closing: Closing::default(),
             parks: Cell::new(0),

@@ -11,10 +11,6 @@ use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-/// After how much I/O that was ready a task gives way: a client that never pauses shall not have its worker to itself. tokio's
-/// number for the same.
-const BUDGET: usize = 128;
-
 /// Bytes below a closure's `G` where the frames of a task that waits may be: only a prefetch depends on it.
 const FRAMES: usize = 512;
 
@@ -134,16 +130,6 @@ impl Worker {
             self.ready().push_back(g);
             self.show(next)
         }
-    }
-
-    /// Notes that the current task has done something that it could have waited for. Whether it has done enough for now.
-    pub(in crate::sched) fn pay(&self) -> bool {
-        let ticks = self.ticks();
-        let (since, count) = self.paid.get();
-        let count = if since == ticks { count + 1 } else { 1 };
-        let enough = count >= BUDGET;
-        self.paid.set((ticks, if enough { 0 } else { count }));
-        enough
     }
 
     /// Whether the loop, which is due, would find nothing to do but what is ready: then it is due again as much later.
