@@ -90,6 +90,8 @@ pub mod task;
 pub mod thread;
 pub mod time;
 
+#[doc(hidden)]
+pub use morestack_macros::__select;
 pub use morestack_macros::{main, test};
 pub use sched::blocking::blocking;
 

@@ -1,9 +1,10 @@
-//! The attributes `#[morestack::main]` and `#[morestack::test]`. Use them through the crate `morestack`.
+//! The attributes `#[morestack::main]` and `#[morestack::test]`, and what `select!` expands to. Use them through the crate `morestack`.
 
 #![forbid(unsafe_code)]
 
 mod entry;
 mod options;
+mod select;
 
 use entry::Entry;
 use proc_macro::TokenStream;
@@ -74,4 +75,12 @@ pub fn main(options: TokenStream, function: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(options: TokenStream, function: TokenStream) -> TokenStream {
     entry::expand_or_report(Entry::Test, options.into(), function.into()).into()
+}
+
+/// What `morestack::channel::select!` and `select_biased!` expand to, with the path of their crate and the word `fair` or `biased` in
+/// front of the arms.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __select(tokens: TokenStream) -> TokenStream {
+    select::expand_or_report(tokens.into()).into()
 }
