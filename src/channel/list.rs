@@ -8,15 +8,16 @@ use super::buffer::{Buffer, Refused};
 use crate::sched::sync::{Acquire, AtomicUsize, SeqCst, pause};
 use crossbeam_queue::SegQueue;
 use crossbeam_utils::CachePadded;
+use std::mem::ManuallyDrop;
 
 /// In the count's word: no message may be put in any more.
 const CLOSED: usize = 1;
 /// One message.
 const ONE: usize = 2;
 
-/// See the module.
+/// See the module. What is left in it when it is dropped is leaked, for the reason that [`Ring`](super::ring::Ring) has.
 pub(super) struct List<T> {
-    messages: SegQueue<T>,
+    messages: SegQueue<ManuallyDrop<T>>,
     count: CachePadded<AtomicUsize>,
 }
 
@@ -36,7 +37,7 @@ impl<T> Buffer<T> for List<T> {
         if self.is_closed() {
             return Err((message, Refused::Closed));
         }
-        self.messages.push(message);
+        self.messages.push(ManuallyDrop::new(message));
         if self.count.fetch_add(ONE, SeqCst) & CLOSED != 0 {
             // It was closed between, and whoever did that may have taken out what there was before this came: it is as if the
             // message had come first.
@@ -71,7 +72,7 @@ impl<T> Buffer<T> for List<T> {
         let mut tries = 0;
         loop {
             if let Some(message) = self.messages.pop() {
-                return message;
+                return ManuallyDrop::into_inner(message);
             }
             pause(&mut tries);
         }

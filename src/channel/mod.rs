@@ -17,7 +17,7 @@
 //!   frame to the other.
 //! - [`unbounded`] has always room.
 //! - [`after`], [`at`] and [`tick`] are clocks: what is received is the time. [`never`] has no message ever.
-//! - [`select!`](crate::select) and [`Select`] wait for several at once.
+//! - [`select!`] and [`Select`] wait for several at once.
 //!
 //! # Who gets what
 //! Messages of one sender arrive in their order. Of several that wait, the one that came first is woken first; but a message in a
@@ -39,6 +39,7 @@ mod clock;
 mod handle;
 mod iter;
 mod list;
+mod macros;
 mod operation;
 mod operations;
 mod rendezvous;
@@ -53,6 +54,7 @@ pub use crossbeam_channel::{
 };
 pub use handle::{Receiver, Sender};
 pub use iter::{IntoIter, Iter, TryIter};
+pub use macros::{select, select_biased};
 #[doc(hidden)]
 pub use select::__select;
 pub use select::{Select, SelectedOperation};

@@ -41,7 +41,8 @@ struct Slot<T> {
     message: UnsafeCell<MaybeUninit<T>>,
 }
 
-/// See the module.
+/// See the module. What is left in it when it is dropped is leaked: the last receiver takes everything out, unless a message panics when
+/// it is dropped then; and the next one could do the same, in the middle of that.
 pub(super) struct Ring<T> {
     /// What was taken out, and how many of the messages are promised.
     head: CachePadded<AtomicU64>,
@@ -352,12 +353,5 @@ impl<T> Buffer<T> for Ring<T> {
                 return distance(head, tail) + promises(tail) - promises(head).min(distance(head, tail));
             }
         }
-    }
-}
-
-impl<T> Drop for Ring<T> {
-    /// The last receiver takes out what is left. Something is left here only if one of those messages has panicked when it was dropped.
-    fn drop(&mut self) {
-        while self.pop().is_ok() {}
     }
 }

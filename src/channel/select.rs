@@ -294,7 +294,7 @@ impl Drop for Watching<'_, '_> {
     }
 }
 
-/// Waits for several channel operations at once, for as many as a program finds out when it runs; [`select!`](crate::select) is
+/// Waits for several channel operations at once, for as many as a program finds out when it runs; [`select!`](super::select!) is
 /// for those that are written down. The mirror of [`crossbeam_channel::Select`].
 ///
 /// If several operations are ready, a random one is selected, or with [`new_biased`](Self::new_biased) the one that was added
