@@ -351,7 +351,7 @@ mod models {
             ("kept", kept, Some(2)),
             ("mixed", mixed, Some(2)),
         ];
-        all_pass("sched/idle.rs", &models).are_needed(&models);
+        all_pass(&["sched/idle.rs"], &models).are_needed(&models);
     }
 }
 

@@ -123,7 +123,7 @@ mod models {
     #[test]
     fn inbox() {
         let models: [Model; 2] = [("two producers", two_producers, None), ("pushed again", pushed_again, None)];
-        let orderings = all_pass("sched/inbox.rs", &models);
+        let orderings = all_pass(&["sched/inbox.rs"], &models);
         // Loom has really tried everything: 2 comes after 1, 3 anywhere, and the owner takes at any time.
         let all: [&[usize]; 9] = [&[], &[1], &[1, 2], &[1, 2, 3], &[1, 3], &[1, 3, 2], &[3], &[3, 1], &[3, 1, 2]];
         assert!(OUTCOMES.lock().unwrap().iter().eq(&all), "{OUTCOMES:?}");

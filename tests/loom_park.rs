@@ -129,7 +129,7 @@ mod models {
             ("watcher", watcher, None),
             ("notifications do not add up", notifications_do_not_add_up, None),
         ];
-        all_pass("sched/park.rs", &models).are_needed(&models);
+        all_pass(&["sched/park.rs"], &models).are_needed(&models);
     }
 }
 

@@ -54,10 +54,11 @@ pub(super) trait Buffer<T> {
     /// Makes nothing of the promised message: others may have it.
     fn give_up_message(&self);
 
-    /// Whether a sender has nothing to wait for: there is a place, or the channel is closed.
+    /// Whether a sender has nothing to wait for: there is a place, or the channel is closed. What the caller did before is visible to
+    /// whoever changes that later.
     fn can_push(&self) -> bool;
 
-    /// Whether a receiver has nothing to wait for.
+    /// Whether a receiver has nothing to wait for. As [`can_push`](Self::can_push).
     fn can_pop(&self) -> bool;
 
     /// Lets no message in any more.

@@ -5,7 +5,7 @@
 //! counted off before it is taken out; so who has counted one off will find one.
 
 use super::buffer::{Buffer, Refused};
-use crate::sched::sync::{Acquire, AtomicUsize, SeqCst, pause};
+use crate::sched::sync::{AcqRel, Acquire, AtomicUsize, pause};
 use crossbeam_queue::SegQueue;
 use crossbeam_utils::CachePadded;
 use std::mem::ManuallyDrop;
@@ -38,7 +38,7 @@ impl<T> Buffer<T> for List<T> {
             return Err((message, Refused::Closed));
         }
         self.messages.push(ManuallyDrop::new(message));
-        if self.count.fetch_add(ONE, SeqCst) & CLOSED != 0 {
+        if self.count.fetch_add(ONE, AcqRel) & CLOSED != 0 {
             // It was closed between, and whoever did that may have taken out what there was before this came: it is as if the
             // message had come first.
             while self.pop().is_ok() {}
@@ -54,12 +54,12 @@ impl<T> Buffer<T> for List<T> {
 
     #[inline]
     fn promise_message(&self) -> Result<(), Refused> {
-        let mut count = self.count.load(SeqCst);
+        let mut count = self.count.load(Acquire);
         loop {
             match count {
                 0 => return Err(Refused::NotNow),
                 CLOSED => return Err(Refused::Closed),
-                _ => match self.count.compare_exchange_weak(count, count - ONE, SeqCst, SeqCst) {
+                _ => match self.count.compare_exchange_weak(count, count - ONE, AcqRel, Acquire) {
                     Ok(_) => return Ok(()),
                     Err(now) => count = now,
                 },
@@ -79,15 +79,16 @@ impl<T> Buffer<T> for List<T> {
     }
 
     fn give_up_message(&self) {
-        self.count.fetch_add(ONE, SeqCst);
+        self.count.fetch_add(ONE, AcqRel);
     }
 
     fn can_pop(&self) -> bool {
-        self.count.load(SeqCst) != 0
+        // An exchange: see `waiters`.
+        self.count.fetch_add(0, AcqRel) != 0
     }
 
     fn close(&self) {
-        self.count.fetch_or(CLOSED, SeqCst);
+        self.count.fetch_or(CLOSED, AcqRel);
     }
 
     fn promise_place(&self) -> Result<(), Refused> {
@@ -109,6 +110,6 @@ impl<T> Buffer<T> for List<T> {
     }
 
     fn len(&self) -> usize {
-        self.count.load(SeqCst) / ONE
+        self.count.load(Acquire) / ONE
     }
 }

@@ -20,7 +20,7 @@ use super::shared::HasSides;
 use crate::sched;
 use crate::sched::lock::{self, Lock};
 use crate::sched::queue::{Claim, Node, Queue, State, Turn};
-use crate::sched::sync::{Acquire, AtomicBool, Release};
+use crate::sched::sync::{AtomicBool, Relaxed};
 use crate::sched::wait::{wait_claimed, wait_turn};
 use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use std::marker::PhantomData;
@@ -55,7 +55,8 @@ struct Sides {
 /// See the module.
 pub(super) struct Rendezvous<T> {
     sides: Lock<Sides>,
-    /// Whether somebody waits on the side, or the channel is closed: a `select` looks here before it takes the lock.
+    /// Whether somebody waits on the side, or the channel is closed: a `select` looks here before it takes the lock, and under the
+    /// lock before it waits.
     any: [AtomicBool; 2],
     messages: PhantomData<fn(T) -> T>,
 }
@@ -72,7 +73,7 @@ impl<T> Rendezvous<T> {
 
     #[inline]
     fn show(&self, side: Side, sides: &Sides) {
-        self.any[side as usize].store(sides.closed || !sides.waiting[side as usize].is_empty(), Release);
+        self.any[side as usize].store(sides.closed || !sides.waiting[side as usize].is_empty(), Relaxed);
     }
 
     /// Claims who waits longest on a side.
@@ -233,7 +234,12 @@ impl<T> Rendezvous<T> {
 
     /// The last handle of a side is gone.
     fn close(&self) {
-        self.sides.lock().closed = true;
+        let mut sides = self.sides.lock();
+        sides.closed = true;
+        // At once: a selection that finds it closed looks here again.
+        self.show(Side::Senders, &sides);
+        self.show(Side::Receivers, &sides);
+        drop(sides);
         for side in [Side::Senders, Side::Receivers] {
             loop {
                 let claim = self.claim(side, &mut self.sides.lock());
@@ -247,7 +253,7 @@ impl<T> Rendezvous<T> {
     // What a `select` asks, for `side`.
 
     pub(super) fn attempt(&self, side: Side) -> Option<Grant> {
-        if !self.any[side.other() as usize].load(Acquire) {
+        if !self.any[side.other() as usize].load(Relaxed) {
             return None;
         }
         let mut sides = self.sides.lock();
@@ -276,7 +282,7 @@ impl<T> Rendezvous<T> {
     }
 
     pub(super) fn is_ready(&self, side: Side) -> bool {
-        self.any[side.other() as usize].load(Acquire) && {
+        self.any[side.other() as usize].load(Relaxed) && {
             let sides = self.sides.lock();
             sides.closed || sides.waiting[side.other() as usize].has_others(ptr::null())
         }

@@ -16,11 +16,15 @@
 //! - **Any capacity.** The slots are a power of two and at least two, or a full slot would look like a free one.
 //!
 //! Who has moved a position fills or empties its slot at once. For these few instructions others may have to wait for it.
+//!
+//! # What the orderings are for
+//! A message, and an empty slot, go from thread to thread by the slot's number. A position is moved with *acquire*, and who is about
+//! to wait exchanges both words for themselves with *release*: so who moves a position after that sees that somebody waits
+//! ([`waiters`](super::waiters)). To close releases, and to be told of it acquires: what the other side has done before it went is visible.
 
 use super::buffer::{Buffer, Refused};
-use crate::sched::sync::{Acquire, AtomicU64, Relaxed, Release, SeqCst, pause};
+use crate::sched::sync::{Acquire, AtomicU64, Relaxed, Release, UnsafeCell, pause};
 use crossbeam_utils::CachePadded;
-use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 
 /// Positions are so many bits, and count around: a thread that is interrupted within an operation would have to miss a hundred trillion
@@ -109,8 +113,9 @@ impl<T> Ring<T> {
     fn look_for_place(&self, tail: u64) -> Result<u64, Refused> {
         let mut tries = 0;
         loop {
-            let head = self.head.load(SeqCst);
-            let now = self.tail.load(SeqCst);
+            // What is old here is older than the caller's knowledge of it at most: who must be sure asks `can_push`.
+            let head = self.head.load(Relaxed);
+            let now = self.tail.load(Acquire);
             if now & CLOSED != 0 {
                 return Err(Refused::Closed);
             }
@@ -134,7 +139,7 @@ impl<T> Ring<T> {
     unsafe fn fill(&self, tail: u64, message: T) {
         let slot = self.slot(tail);
         // SAFETY: the slot is free, and the caller's until its number says otherwise.
-        unsafe { (*slot.message.get()).write(message) };
+        slot.message.with_mut(|place| unsafe { (*place).write(message) });
         slot.seq.store(next(tail), Release);
     }
 
@@ -143,8 +148,8 @@ impl<T> Ring<T> {
     fn look_for_message(&self, head: u64) -> Result<u64, Refused> {
         let mut tries = 0;
         loop {
-            let tail = self.tail.load(SeqCst);
-            let now = self.head.load(SeqCst);
+            let tail = self.tail.load(Acquire);
+            let now = self.head.load(Relaxed);
             if now != head {
                 return Ok(now);
             }
@@ -165,7 +170,7 @@ impl<T> Ring<T> {
     unsafe fn empty(&self, head: u64) -> T {
         let slot = self.slot(head);
         // SAFETY: the message is there, and the caller's.
-        let message = unsafe { (*slot.message.get()).assume_init_read() };
+        let message = slot.message.with(|place| unsafe { (*place).assume_init_read() });
         slot.seq.store((head + self.slots.len() as u64) & POSITION, Release);
         message
     }
@@ -188,7 +193,7 @@ impl<T> Buffer<T> for Ring<T> {
                     Err(why) => return Err((message, why)),
                 }
             }
-            match self.tail.compare_exchange_weak(tail, advanced(tail), SeqCst, Relaxed) {
+            match self.tail.compare_exchange_weak(tail, advanced(tail), Acquire, Relaxed) {
                 Ok(_) => {
                     // SAFETY: the position is ours, and its slot was free.
                     unsafe { self.fill(tail, message) };
@@ -214,7 +219,7 @@ impl<T> Buffer<T> for Ring<T> {
                     Err(why) => return Err(why),
                 }
             }
-            match self.head.compare_exchange_weak(head, advanced(head), SeqCst, Relaxed) {
+            match self.head.compare_exchange_weak(head, advanced(head), Acquire, Relaxed) {
                 // SAFETY: the position is ours, and its message was there.
                 Ok(_) => return Ok(unsafe { self.empty(head) }),
                 Err(now) => head = now,
@@ -225,7 +230,7 @@ impl<T> Buffer<T> for Ring<T> {
     fn promise_place(&self) -> Result<(), Refused> {
         let mut tail = self.tail.load(Relaxed);
         loop {
-            let free = self.slot(tail).seq.load(Acquire) == tail && self.slots.len() == self.capacity;
+            let free = self.slot(tail).seq.load(Relaxed) == tail && self.slots.len() == self.capacity;
             if !free {
                 let now = self.look_for_place(tail)?;
                 if now != tail {
@@ -236,7 +241,7 @@ impl<T> Buffer<T> for Ring<T> {
                     return Err(Refused::NotNow);
                 }
             }
-            match self.tail.compare_exchange_weak(tail, tail + PROMISE, SeqCst, Relaxed) {
+            match self.tail.compare_exchange_weak(tail, tail + PROMISE, Relaxed, Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(now) => tail = now,
             }
@@ -257,7 +262,7 @@ impl<T> Buffer<T> for Ring<T> {
                 tail = self.tail.load(Relaxed);
                 continue;
             }
-            match self.tail.compare_exchange_weak(tail, advanced(tail) - PROMISE, SeqCst, Relaxed) {
+            match self.tail.compare_exchange_weak(tail, advanced(tail) - PROMISE, Acquire, Relaxed) {
                 Ok(_) => {
                     // SAFETY: as in `push`.
                     unsafe { self.fill(tail, message) };
@@ -269,13 +274,13 @@ impl<T> Buffer<T> for Ring<T> {
     }
 
     fn give_up_place(&self) {
-        self.tail.fetch_sub(PROMISE, SeqCst);
+        self.tail.fetch_sub(PROMISE, Acquire);
     }
 
     fn promise_message(&self) -> Result<(), Refused> {
         let mut head = self.head.load(Relaxed);
         loop {
-            let there = self.slot(head).seq.load(Acquire) == head + 1;
+            let there = self.slot(head).seq.load(Relaxed) == head + 1;
             if !there {
                 let now = self.look_for_message(head)?;
                 if now != head {
@@ -286,7 +291,7 @@ impl<T> Buffer<T> for Ring<T> {
                     return Err(Refused::NotNow);
                 }
             }
-            match self.head.compare_exchange_weak(head, head + PROMISE, SeqCst, Relaxed) {
+            match self.head.compare_exchange_weak(head, head + PROMISE, Relaxed, Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(now) => head = now,
             }
@@ -303,7 +308,7 @@ impl<T> Buffer<T> for Ring<T> {
                 head = self.head.load(Relaxed);
                 continue;
             }
-            match self.head.compare_exchange_weak(head, advanced(head) - PROMISE, SeqCst, Relaxed) {
+            match self.head.compare_exchange_weak(head, advanced(head) - PROMISE, Acquire, Relaxed) {
                 // SAFETY: as in `pop`.
                 Ok(_) => return unsafe { self.empty(head) },
                 Err(now) => head = now,
@@ -312,11 +317,13 @@ impl<T> Buffer<T> for Ring<T> {
     }
 
     fn give_up_message(&self) {
-        self.head.fetch_sub(PROMISE, SeqCst);
+        self.head.fetch_sub(PROMISE, Acquire);
     }
 
     fn can_push(&self) -> bool {
-        let mut tail = self.tail.load(SeqCst);
+        // Both are exchanges: see `waiters`.
+        self.head.fetch_add(0, Release);
+        let mut tail = self.tail.fetch_add(0, Release);
         loop {
             match self.look_for_place(tail) {
                 Ok(now) if now == tail => return true,
@@ -327,7 +334,8 @@ impl<T> Buffer<T> for Ring<T> {
     }
 
     fn can_pop(&self) -> bool {
-        let mut head = self.head.load(SeqCst);
+        self.tail.fetch_add(0, Release);
+        let mut head = self.head.fetch_add(0, Release);
         loop {
             match self.look_for_message(head) {
                 Ok(now) if now == head => return true,
@@ -338,7 +346,7 @@ impl<T> Buffer<T> for Ring<T> {
     }
 
     fn close(&self) {
-        self.tail.fetch_or(CLOSED, SeqCst);
+        self.tail.fetch_or(CLOSED, Release);
     }
 
     fn capacity(&self) -> Option<usize> {
@@ -347,9 +355,9 @@ impl<T> Buffer<T> for Ring<T> {
 
     fn len(&self) -> usize {
         loop {
-            let tail = self.tail.load(SeqCst);
-            let head = self.head.load(SeqCst);
-            if self.tail.load(SeqCst) == tail {
+            let tail = self.tail.load(Relaxed);
+            let head = self.head.load(Relaxed);
+            if self.tail.load(Relaxed) == tail {
                 return distance(head, tail) + promises(tail) - promises(head).min(distance(head, tail));
             }
         }

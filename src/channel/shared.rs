@@ -1,9 +1,9 @@
 //! What the handles of a channel share, and how many of each side there are.
 
+use crate::sched::sync::{AcqRel, AtomicUsize, Relaxed};
 use std::ops::Deref;
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A channel, which is told when the last handle of a side is dropped.
 pub(super) trait HasSides {
@@ -11,14 +11,14 @@ pub(super) trait HasSides {
     fn receivers_are_gone(&self);
 }
 
-struct Shared<C> {
+pub(super) struct Shared<C> {
     senders: AtomicUsize,
     receivers: AtomicUsize,
     channel: C,
 }
 
 /// One of the senders.
-pub(super) struct SenderOf<C: HasSides>(Arc<Shared<C>>);
+pub(super) struct SenderOf<C: HasSides>(pub(super) Arc<Shared<C>>);
 
 /// One of the receivers.
 pub(super) struct ReceiverOf<C: HasSides>(Arc<Shared<C>>);
@@ -31,7 +31,7 @@ pub(super) fn share<C: HasSides>(channel: C) -> (SenderOf<C>, ReceiverOf<C>) {
 
 /// Counts one more. Who forgets clones until the count would be around could else disconnect a channel that is in use.
 fn count(handles: &AtomicUsize) {
-    if handles.fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
+    if handles.fetch_add(1, Relaxed) > isize::MAX as usize {
         process::abort();
     }
 }
@@ -83,7 +83,7 @@ impl<C: HasSides> Clone for ReceiverOf<C> {
 impl<C: HasSides> Drop for SenderOf<C> {
     fn drop(&mut self) {
         // What every sender has done comes before the end of the last.
-        if self.0.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.0.senders.fetch_sub(1, AcqRel) == 1 {
             self.0.channel.senders_are_gone();
         }
     }
@@ -91,7 +91,7 @@ impl<C: HasSides> Drop for SenderOf<C> {
 
 impl<C: HasSides> Drop for ReceiverOf<C> {
     fn drop(&mut self) {
-        if self.0.receivers.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.0.receivers.fetch_sub(1, AcqRel) == 1 {
             self.0.channel.receivers_are_gone();
         }
     }

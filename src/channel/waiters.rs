@@ -1,15 +1,16 @@
 //! Those who wait on one side of a buffered channel, until there may be a message, or a place for one.
 //!
-//! Who puts a message in looks whether anybody waits; who waits says so first and looks for a message then. Both write before they read,
-//! with operations of which all threads see one order (`SeqCst`: the exchange of a position and the look at [`any`](Waiters::any);
-//! the store to that and the look at the positions), so one of them sees the other.
+//! Who puts a message in looks whether anybody waits; who waits says so first and looks for a message then. That one of them sees the
+//! other is the work of an atomic that both exchange, the buffer's word: the one with an addition of nothing. Whichever exchange comes
+//! second sees what the other thread did before its own. (Two stores and two loads of the strongest kind would do as well; but loom
+//! knows none of that kind.)
 //!
 //! A wake is a turn, not a message: who is woken tries, and may find that somebody else was faster. Then it waits again, before all
 //! others. Who does not try (it is unwound) passes the turn on.
 
 use crate::sched::lock::Lock;
 use crate::sched::queue::{Node, Queue, Turn};
-use crate::sched::sync::{AtomicBool, Relaxed, SeqCst};
+use crate::sched::sync::{AtomicBool, Relaxed};
 use crate::sched::wait::wait_turn;
 use std::time::Instant;
 
@@ -33,7 +34,8 @@ impl Waiters {
         Waiters { any: AtomicBool::new(false), lists: Lock::new(lists) }
     }
 
-    /// Adds a node. `again`: it had its turn and found nothing.
+    /// Adds a node; the caller has to look then whether it must wait, with [`can_push`](super::buffer::Buffer::can_push) or
+    /// `can_pop`. `again`: it had its turn and found nothing.
     ///
     /// # Safety
     /// As [`Queue::push`]: [`unlink`](Self::unlink) comes before the node or its turn is gone.
@@ -41,7 +43,7 @@ impl Waiters {
         let mut lists = self.lists.lock();
         // SAFETY: the caller's promise.
         unsafe { if again { lists.takers.push_first(node) } else { lists.takers.push(node) } };
-        self.any.store(true, SeqCst);
+        self.any.store(true, Relaxed);
     }
 
     /// Adds a node that is told of everything.
@@ -52,17 +54,11 @@ impl Waiters {
         let mut lists = self.lists.lock();
         // SAFETY: the caller's promise.
         unsafe { lists.watchers.push(node) };
-        self.any.store(true, SeqCst);
+        self.any.store(true, Relaxed);
     }
 
     /// Takes a node out. Whether it was there: if not, it has had its turn.
-    #[inline]
     pub(super) fn unlink(&self, node: &Node) -> bool {
-        node.is_queued() && self.unlink_queued(node)
-    }
-
-    #[cold]
-    fn unlink_queued(&self, node: &Node) -> bool {
         let mut lists = self.lists.lock();
         let was_there = lists.takers.remove(node);
         self.show(&lists);
@@ -71,9 +67,6 @@ impl Waiters {
 
     /// Takes a watcher out.
     pub(super) fn unwatch(&self, node: &Node) {
-        if !node.is_queued() {
-            return;
-        }
         let mut lists = self.lists.lock();
         lists.watchers.remove(node);
         self.show(&lists);
@@ -88,7 +81,7 @@ impl Waiters {
     /// There may be a message, or a place: one of those who wait may try.
     #[inline]
     pub(super) fn notify(&self) {
-        if self.any.load(SeqCst) {
+        if self.any.load(Relaxed) {
             self.notify_one();
         }
     }
@@ -139,24 +132,26 @@ impl Waiters {
         let node = Node::alone(&turn);
         // SAFETY: `linked` takes it out before either is gone.
         unsafe { self.link(&node, again) };
-        let mut linked = Linked { waiters: self, node: &node, tries: false };
+        let linked = Linked { waiters: self, node: &node };
         let time_is_up = !ready() && wait_turn(&turn, deadline).is_open();
-        linked.tries = true;
+        std::mem::forget(linked);
+        // A turn that is over has its node out of the list. Else whoever takes it out does that, and the rest, under the lock.
+        if turn.state().is_open() {
+            self.unlink(&node);
+        }
         time_is_up
     }
 }
 
-/// Takes the node out when it is dropped.
+/// Takes the node out if the wait is given up. A turn that it has had by then goes to the next.
 struct Linked<'a> {
     waiters: &'a Waiters,
     node: &'a Node,
-    /// Whether who waited is going to try. Else its turn, if it had it, goes to the next.
-    tries: bool,
 }
 
 impl Drop for Linked<'_> {
     fn drop(&mut self) {
-        if !self.waiters.unlink(self.node) && !self.tries {
+        if !self.waiters.unlink(self.node) {
             self.waiters.notify();
         }
     }

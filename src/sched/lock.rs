@@ -31,18 +31,27 @@ impl<T> Lock<T> {
     /// Waits, without leaving the processor to other tasks, until the lock is free, and takes it.
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
-        // An exchange that fails takes the cache line away from the holder, so it is tried only where it should succeed.
-        if self.taken.swap(true, Acquire) {
+        if !self.try_take() {
             self.contended();
         }
         Guard(self)
     }
 
+    /// Not a swap, which would store also where it changes nothing.
+    #[inline]
+    fn try_take(&self) -> bool {
+        self.taken.compare_exchange(false, true, Acquire, Relaxed).is_ok()
+    }
+
     #[cold]
     fn contended(&self) {
         let mut tries = 0;
-        while self.taken.load(Relaxed) || self.taken.swap(true, Acquire) {
+        loop {
+            // An attempt that fails takes the cache line away from the holder, so time passes between them, and more after each.
             pause(&mut tries);
+            if self.try_take() {
+                return;
+            }
         }
     }
 }

@@ -163,7 +163,8 @@ impl Node {
         self.slot.set(slot);
     }
 
-    /// Whether it is in a queue, for who has put it there. `false`: nobody will touch it any more. Costs no lock.
+    /// Whether it is in a queue, for who has put it there and whose turn is over. `false`: nobody will touch it any more. Costs no lock.
+    /// (While the turn is not over, a node that is not queued has been claimed, and who did that is about to touch the turn.)
     #[inline]
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.load(Acquire)

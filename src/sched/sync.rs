@@ -13,6 +13,28 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
+/// std's, with loom's interface: it looks at who reaches the value when.
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    #[inline]
+    pub(crate) const fn new(value: T) -> UnsafeCell<T> {
+        UnsafeCell(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Lets the caller read the value, if it may.
+    #[inline]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    /// Lets the caller change the value, if it may.
+    #[inline]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
 /// How often who waits for a few instructions of another thread looks again at once, twice as long after each time. Together some
 /// 100 ns: more than a lock is held, much less than the kernel needs to run another thread.
 const SPINS: u32 = 6;

@@ -19,8 +19,8 @@ use std::thread;
 use std::time::Instant;
 
 macro_rules! const_fn {
-    ($($(#[$doc:meta])* $vis:vis fn $name:ident() -> $type:ty $body:block)*) => {
-        $($(#[$doc])* $vis fn $name() -> $type $body)*
+    ($($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $of:ty),*) -> $type:ty $body:block)*) => {
+        $($(#[$doc])* $vis fn $name($($arg: $of),*) -> $type $body)*
     };
 }
 pub(crate) use const_fn;
@@ -161,15 +161,16 @@ macro_rules! atomic {
 
 macro_rules! counting {
     ($name:ident, $value:ty) => {
+        counting!($name, $value, fetch_add, fetch_sub, fetch_or);
+    };
+    ($name:ident, $value:ty, $($change:ident),*) => {
         impl $name {
-            #[track_caller]
-            pub fn fetch_add(&self, value: $value, ordering: Ordering) -> $value {
-                self.inner.fetch_add(value, weaken(ordering))
-            }
-            #[track_caller]
-            pub fn fetch_sub(&self, value: $value, ordering: Ordering) -> $value {
-                self.inner.fetch_sub(value, weaken(ordering))
-            }
+            $(
+                #[track_caller]
+                pub fn $change(&self, value: $value, ordering: Ordering) -> $value {
+                    self.inner.$change(value, weaken(ordering))
+                }
+            )*
         }
     };
 }
@@ -182,6 +183,28 @@ atomic!(AtomicPtr<T>, *mut T);
 counting!(AtomicU8, u8);
 counting!(AtomicU64, u64);
 counting!(AtomicUsize, usize);
+
+/// For who waits for a few instructions of another thread.
+pub fn pause(_tries: &mut u32) {
+    loom::thread::yield_now();
+}
+
+/// What others may reach, with loom looking at who does.
+pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    pub fn new(value: T) -> Self {
+        UnsafeCell(loom::cell::UnsafeCell::new(value))
+    }
+
+    pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        self.0.with(f)
+    }
+
+    pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        self.0.with_mut(f)
+    }
+}
 
 /// A model, its name, and how often loom may take the processor away from a thread that could go on; `None`: as often as
 /// there are places for it, so that everything is tried.
@@ -196,6 +219,8 @@ fn check(&(_, model, preemptions): &Model) -> usize {
     let mut builder = loom::model::Builder::new();
     // LOOM_MAX_PREEMPTIONS, which the builder has read, goes before.
     builder.preemption_bound = builder.preemption_bound.or(preemptions);
+    // Models of more than one file need more steps than loom expects.
+    builder.max_branches = 20_000;
     let counter = runs.clone();
     builder.check(move || {
         counter.fetch_add(1, Relaxed);
@@ -214,14 +239,14 @@ fn in_parallel<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -> V
     })
 }
 
-/// The orderings that a shipped file asks for.
+/// The orderings that shipped files ask for.
 pub struct Orderings(BTreeSet<Site>);
 
-/// Checks the models with the orderings as they are. Returns those of the file whose path ends so.
+/// Checks the models with the orderings as they are. Returns those of the files whose paths end so.
 ///
 /// # Panics
 /// If a model fails.
-pub fn all_pass(file: &str, models: &[Model]) -> Orderings {
+pub fn all_pass(files: &[&str], models: &[Model]) -> Orderings {
     let checked = in_parallel(models, |model| {
         let begin = Instant::now();
         let runs = check(model);
@@ -230,9 +255,11 @@ pub fn all_pass(file: &str, models: &[Model]) -> Orderings {
     let mut all = BTreeSet::new();
     for (line, sites) in checked {
         println!("{line}");
-        all.extend(sites.into_iter().filter(|site| site.file.ends_with(file)));
+        all.extend(sites.into_iter().filter(|site| files.iter().any(|file| site.file.ends_with(file))));
     }
-    assert!(!all.is_empty(), "the models do not use {file}");
+    for file in files {
+        assert!(all.iter().any(|site| site.file.ends_with(file)), "the models do not use {file}");
+    }
     Orderings(all)
 }
 
