@@ -368,9 +368,7 @@ fn offer<T>(claim: Claim, slot: &mut MaybeUninit<T>) -> bool {
     // In this frame until the turn is over, and then read.
     let own = turn.claim(slot.as_mut_ptr().cast());
     claim.offer((&raw const own).cast_mut().cast()).wake_next();
-    let state = wait_claimed(&turn);
-    std::mem::forget(own);
-    matches!(state, State::Done(_))
+    matches!(wait_claimed(&turn), State::Done(_))
 }
 
 /// Takes the node out when the wait is given up, and drops a message that nobody has then.
