@@ -29,7 +29,7 @@ pub(crate) mod runtime;
 mod scheduler;
 pub(crate) mod sleep;
 pub(crate) mod spawn;
-mod sync;
+pub(crate) mod sync;
 pub(crate) mod task;
 pub(crate) mod timers;
 mod unwind;

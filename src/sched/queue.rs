@@ -171,6 +171,12 @@ impl Queue {
         self.first.is_null()
     }
 
+    /// The slot of the node that came first.
+    pub(crate) fn first_slot(&self) -> Option<*mut ()> {
+        // SAFETY: queued nodes are live.
+        unsafe { self.first.as_ref() }.map(|node| node.slot)
+    }
+
     /// Whether a turn other than this one waits here.
     pub(crate) fn has_others(&self, than: *const Turn) -> bool {
         let mut node = self.first;
