@@ -19,11 +19,21 @@ use std::thread;
 use std::time::Instant;
 
 macro_rules! const_fn {
-    ($($(#[$doc:meta])* $vis:vis fn $name:ident() -> $type:ty $body:block)*) => {
-        $($(#[$doc])* $vis fn $name() -> $type $body)*
+    ($($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $of:ty),*) -> $type:ty $body:block)*) => {
+        $($(#[$doc])* $vis fn $name($($arg: $of),*) -> $type $body)*
     };
 }
 pub(crate) use const_fn;
+
+/// Lets the other threads of the model go on, without which nothing changes.
+pub fn pause(_: &mut u32) {
+    loom::thread::yield_now();
+}
+
+/// Time does not help in a model: all that another thread may have done by then is tried anyway.
+pub fn spin(_: &mut u32) -> bool {
+    false
+}
 
 /// What one ordering in the file does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
