@@ -3,6 +3,7 @@
 //!
 //! With `--cfg loom` the shipped file is checked by loom, in all interleavings of small models. Without, threads try it.
 
+#[cfg(not(loom))]
 #[path = "../src/sched/lock.rs"]
 mod lock;
 #[path = "../src/sched/queue.rs"]
@@ -19,6 +20,26 @@ mod sync;
 mod sync;
 #[path = "loom_common/waits.rs"]
 mod waits;
+
+/// loom's lock in the place of `src/sched/lock.rs`, which `loom_queue.rs` is about: who finds it taken is blocked, instead of trying
+/// in a loop of which each round is one more way to go.
+#[cfg(loom)]
+mod lock {
+    use loom::sync::{Mutex, MutexGuard};
+    use std::sync::PoisonError;
+
+    pub struct Lock<T>(Mutex<T>);
+
+    impl<T> Lock<T> {
+        pub fn new(value: T) -> Lock<T> {
+            Lock(Mutex::new(value))
+        }
+
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}
 
 /// Where the shipped file looks for the others.
 mod sched {
@@ -96,6 +117,11 @@ mod models {
         1
     }
 
+    /// The second time past those who wait.
+    fn lock_twice(counter: &Counter) -> usize {
+        lock(counter) + lock(counter)
+    }
+
     fn try_lock(counter: &Counter) -> usize {
         let locked = counter.mutex.try_lock();
         if locked {
@@ -131,7 +157,7 @@ mod models {
 
     #[test]
     fn mutex() {
-        let models: [Model; 8] = [
+        let models: [Model; 9] = [
             ("two", || at_once(lock, [lock]), None),
             ("one tries", || at_once(try_lock, [lock]), None),
             ("two try", || at_once(try_lock, [try_lock]), None),
@@ -140,6 +166,7 @@ mod models {
             ("three, one tries", || at_once(lock, [lock, try_lock]), Some(3)),
             ("three, one leaves", || at_once(lock, [lock, leave]), Some(3)),
             ("three, one loses and leaves", || at_once(lock, [lock, lose_and_leave]), Some(3)),
+            ("one twice, one leaves", || at_once(lock_twice, [lock, leave]), Some(3)),
         ];
         all_pass("sync/raw_mutex.rs", &models).are_needed(&models);
     }
