@@ -213,7 +213,7 @@ mod models {
     #[test]
     fn queue() {
         let models: [Model; 5] = [
-            ("one of two", one_of_two, None),
+            ("one of two", one_of_two, Some(3)),
             ("leaves", leaves, None),
             ("withdraws", withdraws, None),
             ("is offered something", is_offered_something, None),

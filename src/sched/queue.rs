@@ -28,7 +28,7 @@
 //! Who gives up (a deadline, an unwinding) takes its nodes out of their queues, each under the lock. A node that is not there any
 //! more was taken out by somebody who has claimed the turn, or found that another had.
 
-use super::sync::{AcqRel, Acquire, AtomicPtr, AtomicUsize, Relaxed, Release};
+use super::sync::{Acquire, AtomicPtr, AtomicUsize, Relaxed, Release};
 use super::waker::{Wake, Who};
 use std::cell::Cell;
 use std::ptr;
@@ -276,7 +276,8 @@ impl Queue {
                 let turn = &*node.turn;
                 if node.alone {
                     turn.state.store(claimed, Relaxed);
-                } else if turn.state.compare_exchange(WAITING, claimed, AcqRel, Relaxed).is_err() {
+                // Relaxed: what the turn has in it came with the queue's lock, and what the claim leads to comes with its end.
+                } else if turn.state.compare_exchange(WAITING, claimed, Relaxed, Relaxed).is_err() {
                     continue;
                 }
                 return Some(Claim { turn: node.turn, case: node.case, slot: node.slot });

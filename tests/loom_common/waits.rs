@@ -4,18 +4,87 @@
 #![allow(dead_code, reason = "each model uses some of it")]
 
 #[cfg(loom)]
-use loom::{thread, thread_local};
+use loom::thread_local;
+use std::sync::Arc;
 #[cfg(not(loom))]
-use std::{thread, thread_local};
+use std::thread_local;
+
+#[cfg(loom)]
+mod signal {
+    use loom::sync::Notify;
+    use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    /// What a thread waits with. Not loom's parking: a wake that comes late would end the thread's joins.
+    pub struct Signal {
+        notify: Notify,
+        turns: AtomicUsize,
+    }
+
+    impl Signal {
+        pub fn new() -> Signal {
+            Signal { notify: Notify::new(), turns: AtomicUsize::new(0) }
+        }
+
+        pub fn wait(&self) {
+            self.notify.wait();
+        }
+
+        pub fn wake(&self) {
+            self.take_turn();
+            self.notify.notify();
+        }
+
+        /// The wait is over. A wake orders, and so do its ends; but one may be over before it is woken, which loom tries only if the
+        /// two are operations that depend on each other. These do, and order nothing.
+        pub fn take_turn(&self) {
+            self.turns.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+#[cfg(not(loom))]
+mod signal {
+    use std::thread::{self, Thread};
+
+    pub struct Signal(Thread);
+
+    impl Signal {
+        pub fn new() -> Signal {
+            Signal(thread::current())
+        }
+
+        pub fn wait(&self) {
+            thread::park();
+        }
+
+        pub fn wake(&self) {
+            self.0.unpark();
+        }
+
+        pub fn take_turn(&self) {}
+    }
+}
+
+use signal::Signal;
+
+thread_local! {
+    static SIGNAL: Arc<Signal> = Arc::new(Signal::new());
+    /// How many waits of this thread are not interrupted.
+    static PATIENCE: std::cell::Cell<u32> = std::cell::Cell::new(u32::MAX);
+}
+
+fn signal() -> Arc<Signal> {
+    SIGNAL.with(Arc::clone)
+}
 
 pub mod waker {
-    use super::thread::{self, Thread};
+    use super::{Arc, Signal, signal};
 
-    pub struct Who(Thread);
+    pub struct Who(Arc<Signal>);
 
     impl Who {
         pub fn current() -> Who {
-            Who(thread::current())
+            Who(signal())
         }
 
         /// # Safety
@@ -26,22 +95,17 @@ pub mod waker {
     }
 
     #[must_use]
-    pub struct Wake(Thread);
+    pub struct Wake(Arc<Signal>);
 
     impl Wake {
         pub fn wake(self) {
-            self.0.unpark();
+            self.0.wake();
         }
 
         pub fn wake_next(self) {
-            self.0.unpark();
+            self.0.wake();
         }
     }
-}
-
-thread_local! {
-    /// How many waits of this thread are not interrupted.
-    static PATIENCE: std::cell::Cell<u32> = std::cell::Cell::new(u32::MAX);
 }
 
 /// What a wait is ended with.
@@ -60,7 +124,7 @@ pub fn with_patience(waits: u32, f: impl FnOnce()) -> bool {
 }
 
 pub mod wait {
-    use super::{Interrupted, PATIENCE, thread};
+    use super::{Interrupted, PATIENCE, signal};
     use crate::queue::{State, Turn};
     use std::time::Instant;
 
@@ -74,12 +138,14 @@ pub mod wait {
     }
 
     pub fn wait_claimed(turn: &Turn) -> State {
+        let signal = signal();
         loop {
             let state = turn.state();
             if !state.is_open() {
+                signal.take_turn();
                 return state;
             }
-            thread::park();
+            signal.wait();
         }
     }
 }
