@@ -188,7 +188,7 @@ impl<T> Rendezvous<T> {
     ) -> State {
         let turn = Turn::new();
         let slot = slot.as_mut_ptr();
-        let node = Node::with_slot(&turn, slot.cast());
+        let node = Node::alone(&turn, slot.cast());
         // SAFETY: `linked` takes it out before either is gone.
         unsafe { sides.waiting[side as usize].push(&node) };
         self.show(side, &sides);

@@ -12,6 +12,7 @@ use crate::sched::lock::Lock;
 use crate::sched::queue::{Node, Queue, Turn};
 use crate::sched::sync::{AtomicBool, Relaxed};
 use crate::sched::wait::wait_turn;
+use std::ptr;
 use std::time::Instant;
 
 /// See the module.
@@ -129,7 +130,7 @@ impl Waiters {
     /// up. `again`: the caller had a turn and found nothing.
     pub(super) fn wait(&self, deadline: Option<Instant>, again: bool, ready: impl FnOnce() -> bool) -> bool {
         let turn = Turn::new();
-        let node = Node::alone(&turn);
+        let node = Node::alone(&turn, ptr::null_mut());
         // SAFETY: `linked` takes it out before either is gone.
         unsafe { self.link(&node, again) };
         let linked = Linked { waiters: self, node: &node };

@@ -146,7 +146,7 @@ impl Worker {
                 };
                 seat.shared.leave(Leftover { task: (*task).to_string(), reason });
                 if !(*task).is_done() {
-                    ((*task).kind.cancel)(task, Box::new(Cancelled));
+                    ((*task).kind.cancel)(task, Box::new(Cancelled::as_result()));
                     header::end_left_over(task);
                 }
             }

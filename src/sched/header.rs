@@ -91,6 +91,8 @@ pub(crate) struct Header {
     pub(super) caught: Cell<u8>,
     /// Whether its waits must not be interrupted. Its own.
     pub(super) uninterrupted: Cell<bool>,
+    /// The payloads of interruptions that it was unwound with and that it has not dropped. Its own.
+    pub(super) in_flight: Cell<u8>,
 }
 
 // SAFETY: the link is the header's own, and used by nothing else.
@@ -151,6 +153,7 @@ impl Header {
             in_gopark: Cell::new(false),
             caught: Cell::new(0),
             uninterrupted: Cell::new(false),
+            in_flight: Cell::new(0),
             promised: Cell::new(false),
         }
     }

@@ -10,6 +10,10 @@
 //!
 //! The payload names its limit, by a number that no other has. If a `catch_unwind` swallows it, the next wait raises another.
 //! The list, not the payload, says what is due.
+//!
+//! What holds a lock and is dropped by such an unwinding, or by that of a cancellation, has not failed: nobody's promise was
+//! broken but that of waiting. So locks ask [`unwinding`] before they poison themselves. Every payload of an interruption has an
+//! [`InFlight`] in it, which counts for who is unwound until it is dropped.
 
 use super::unwind;
 use super::wait::Timer;
@@ -31,6 +35,10 @@ struct Here<'a> {
     limited: Option<&'a Cell<bool>>,
     /// Whether waits must not be interrupted, because somebody borrows from the stack.
     uninterrupted: &'a Cell<bool>,
+    /// The payloads of interruptions that were raised here and not dropped since.
+    in_flight: &'a Cell<u8>,
+    /// A number that no other task and no other thread has.
+    number: u64,
 }
 
 /// A `timeout` whose closure runs.
@@ -42,13 +50,72 @@ pub(super) struct Limit {
 }
 
 /// The payload that unwinds to the limit of this number.
-struct Interrupted(u64);
+struct Interrupted {
+    limit: u64,
+    _in_flight: InFlight,
+}
+
+/// Part of an interruption's payload: as long as it lives, [`unwinding`] says so where it was made. It may go to another thread,
+/// and outlive who was unwound; then there is nothing to take back.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    /// Whose; 0 for nobody's.
+    number: u64,
+}
+
+impl InFlight {
+    /// Of who is about to be unwound by it: the current task, or the calling thread.
+    pub(super) fn new() -> InFlight {
+        let here = Here::new();
+        let before = here.in_flight.get();
+        here.in_flight.set(before.saturating_add(1));
+        // One that could not be counted takes nothing back. The others that are kept stand for it.
+        InFlight { number: if before == u8::MAX { 0 } else { here.number } }
+    }
+
+    /// Of a payload that unwinds nobody.
+    pub(super) fn nobody() -> InFlight {
+        InFlight { number: 0 }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if self.number != 0 {
+            let here = Here::new();
+            if here.number == self.number {
+                here.in_flight.set(here.in_flight.get().saturating_sub(1));
+            }
+        }
+    }
+}
+
+/// Whether the panic of the current task, or of the calling thread outside tasks, is an interruption: a cancellation, or the end
+/// of a `timeout`. To be asked while it panics. Who has caught the payload of one and keeps it, and panics then, is taken for
+/// interrupted too.
+#[cold]
+pub(crate) fn unwinding() -> bool {
+    Here::new().in_flight.get() > 0
+}
+
+/// The task whose header this is has ended: what it was unwound with is a result now.
+pub(super) fn ended(task: &Header) {
+    task.in_flight.set(0);
+}
+
+/// Set in the numbers of threads, so that no task has them.
+const OF_THREAD: u64 = 1 << 63;
+
+/// One that nothing else of this module has, and not 0.
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 impl Limit {
     fn id(&self) -> u64 {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         if self.id.get() == 0 {
-            self.id.set(NEXT.fetch_add(1, Ordering::Relaxed));
+            self.id.set(next_number());
         }
         self.id.get()
     }
@@ -60,6 +127,8 @@ impl<'a> Here<'a> {
         thread_local! {
             static LIMIT: Cell<*const Limit> = const { Cell::new(ptr::null()) };
             static UNINTERRUPTED: Cell<bool> = const { Cell::new(false) };
+            static IN_FLIGHT: Cell<u8> = const { Cell::new(0) };
+            static NUMBER: Cell<u64> = const { Cell::new(0) };
         }
         // SAFETY: the current task is live. The thread-locals have no destructors, so they are there as long as the thread,
         // which their addresses do not leave.
@@ -67,12 +136,25 @@ impl<'a> Here<'a> {
             match current_task() {
                 Some(g) => {
                     let task = Header::of(g);
-                    Here { limit: &(*task).limit, limited: Some(&(*g).limited), uninterrupted: &(*task).uninterrupted }
+                    Here {
+                        limit: &(*task).limit,
+                        limited: Some(&(*g).limited),
+                        uninterrupted: &(*task).uninterrupted,
+                        in_flight: &(*task).in_flight,
+                        number: (*task).ident.id,
+                    }
                 }
                 None => Here {
                     limit: LIMIT.with(|own| &*ptr::from_ref(own)),
                     limited: None,
                     uninterrupted: UNINTERRUPTED.with(|own| &*ptr::from_ref(own)),
+                    in_flight: IN_FLIGHT.with(|own| &*ptr::from_ref(own)),
+                    number: NUMBER.with(|own| {
+                        if own.get() == 0 {
+                            own.set(next_number() | OF_THREAD);
+                        }
+                        own.get()
+                    }),
                 },
             }
         }
@@ -110,7 +192,7 @@ pub(super) fn raise() -> Option<Instant> {
     let due = here.limits().take_while(|limit| limit.at <= now).count();
     let in_reach = unwind::count_in_reach(catch as fn(&mut dyn FnMut()) -> _ as usize, due);
     let limit = here.limits().take(in_reach).last()?;
-    panic::resume_unwind(Box::new(Interrupted(limit.id())));
+    panic::resume_unwind(Box::new(Interrupted { limit: limit.id(), _in_flight: InFlight::new() }));
 }
 
 /// For who is about to block the OS thread until `deadline`: interrupts the caller if its time is up. Returns when it has to
@@ -142,7 +224,7 @@ pub(crate) fn within<T>(at: Instant, f: impl FnOnce() -> T) -> Option<T> {
     };
     match ended.map_err(|payload| payload.downcast::<Interrupted>()) {
         Ok(()) => value,
-        Err(Ok(interrupted)) if interrupted.0 == limit.id.get() => None,
+        Err(Ok(interrupted)) if interrupted.limit == limit.id.get() => None,
         Err(Ok(of_another)) => panic::resume_unwind(of_another),
         Err(Err(payload)) => panic::resume_unwind(payload),
     }

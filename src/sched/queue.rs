@@ -28,7 +28,7 @@
 //! Who gives up (a deadline, an unwinding) takes its nodes out of their queues, each under the lock. A node that is not there any
 //! more was taken out by somebody who has claimed the turn, or found that another had; to see that takes no lock.
 
-use super::sync::{AcqRel, Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release};
+use super::sync::{Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release};
 use super::waker::{Wake, Who};
 use std::cell::Cell;
 use std::ptr;
@@ -100,6 +100,11 @@ impl Turn {
         State::of(self.state.load(Acquire))
     }
 
+    /// Begins again. For who waits, with no node in a queue.
+    pub(crate) fn restart(&self) {
+        self.state.store(WAITING, Relaxed);
+    }
+
     /// For who waits in several queues: claims its own turn, so that nobody else can. Whether that was possible.
     pub(crate) fn withdraw(&self) -> bool {
         self.state.compare_exchange(WAITING, AGAIN, Relaxed, Relaxed).is_ok()
@@ -132,15 +137,9 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// The only node of a turn.
+    /// The only node of a turn, with the place where a value is to be taken or put, or null.
     #[inline]
-    pub(crate) fn alone(turn: &Turn) -> Node {
-        Node::with_slot(turn, ptr::null_mut())
-    }
-
-    /// The only node of a turn, with the place where a value is to be taken or put.
-    #[inline]
-    pub(crate) fn with_slot(turn: &Turn, slot: *mut ()) -> Node {
+    pub(crate) fn alone(turn: &Turn, slot: *mut ()) -> Node {
         Node { alone: true, ..Node::of_case(turn, 0, slot) }
     }
 
@@ -189,6 +188,12 @@ impl Queue {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_null()
+    }
+
+    /// The slot of the node that came first.
+    pub(crate) fn first_slot(&self) -> Option<*mut ()> {
+        // SAFETY: queued nodes are live.
+        unsafe { self.first.as_ref() }.map(|node| node.slot.get())
     }
 
     /// Whether a turn other than this one waits here.
@@ -284,7 +289,8 @@ impl Queue {
                     turn.state.store(claimed, Relaxed);
                     true
                 } else {
-                    turn.state.compare_exchange(WAITING, claimed, AcqRel, Relaxed).is_ok()
+                    // Relaxed: what the turn has in it came with the queue's lock, and what the claim leads to comes with its end.
+                    turn.state.compare_exchange(WAITING, claimed, Relaxed, Relaxed).is_ok()
                 };
                 let claim = Claim { turn: node.turn, case: node.case, slot: node.slot.get() };
                 node.queued.store(false, Release);

@@ -250,7 +250,7 @@ pub(super) fn end_unstarted(Stealable(task): Stealable) {
         super::locals::destroy(task);
         // A destructor that panics has told the panic hook; there is nobody else. The payload could panic again.
         std::mem::forget(panic::catch_unwind(AssertUnwindSafe(|| {
-            ((*task).kind.cancel)(task, if has_run { Box::new(Cancelled) } else { Box::new(NOT_STARTED) });
+            ((*task).kind.cancel)(task, if has_run { Box::new(Cancelled::as_result()) } else { Box::new(NOT_STARTED) });
         })));
         header::end_cancelled(task);
     }

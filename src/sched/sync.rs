@@ -43,12 +43,21 @@ const SPINS: u32 = 6;
 /// That thread may have been interrupted, so after a while the processor goes to others.
 #[cold]
 pub(crate) fn pause(tries: &mut u32) {
-    if *tries < SPINS {
-        for _ in 0..1 << *tries {
-            std::hint::spin_loop();
-        }
-        *tries += 1;
-    } else {
+    if !spin(tries) {
         std::thread::yield_now();
     }
+}
+
+/// For who waits for a few instructions of another thread, which may wait itself: passes some time. `tries` counts the calls.
+/// `false`: it has been long enough, and the caller had better wait too.
+#[cold]
+pub(crate) fn spin(tries: &mut u32) -> bool {
+    if *tries == SPINS {
+        return false;
+    }
+    for _ in 0..1 << *tries {
+        std::hint::spin_loop();
+    }
+    *tries += 1;
+    true
 }

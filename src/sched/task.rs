@@ -1,6 +1,7 @@
 //! What a task does beside running: its kinds of body, and the handles that name it.
 
 use super::header::{self, Header, Kind, body};
+use super::interrupt;
 use super::lend::Lends;
 use super::runtime::NOT_STARTED;
 use super::wait::{self, Uncancellable};
@@ -80,6 +81,7 @@ unsafe fn run_closure<F: FnOnce() -> T, T>(task: *mut Header) {
         } else {
             drop_closure(f)
         };
+        interrupt::ended(&*task);
         super::locals::destroy(task);
         body::<Stage<F, T>>(task).write(Stage::Done(result));
     }

@@ -12,9 +12,10 @@
 //! **Panics.** A task that waits while it panics, in a destructor or in a panic hook, takes std's panic state along
 //! ([`panicking`](super::panicking)); where that is not possible its OS thread waits with it.
 
-pub(crate) use super::interrupt::Uncancellable;
+pub(crate) use super::interrupt::{Uncancellable, unwinding as unwinding_by_interruption};
 
 use super::header::Header;
+use super::interrupt::InFlight;
 use super::lend::Lends;
 use super::queue::{State, Turn};
 use super::timers::{self, Key};
@@ -27,9 +28,41 @@ use std::panic;
 use std::time::Instant;
 
 /// What a task is unwound with when its runtime is shut down: the payload that its join returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Cancelled;
+pub struct Cancelled {
+    _in_flight: InFlight,
+}
+
+impl Cancelled {
+    /// For the result of a task that is not unwound.
+    pub(crate) fn as_result() -> Cancelled {
+        Cancelled { _in_flight: InFlight::nobody() }
+    }
+
+    /// Unwinds the current task, or the calling thread outside tasks.
+    pub(crate) fn raise() -> ! {
+        panic::resume_unwind(Box::new(Cancelled { _in_flight: InFlight::new() }))
+    }
+}
+
+impl Clone for Cancelled {
+    fn clone(&self) -> Cancelled {
+        Cancelled::as_result()
+    }
+}
+
+impl PartialEq for Cancelled {
+    fn eq(&self, _: &Cancelled) -> bool {
+        true
+    }
+}
+
+impl Eq for Cancelled {}
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cancelled")
+    }
+}
 
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -203,5 +236,5 @@ unsafe fn cancel(g: *mut G) {
         return;
     }
     task.caught.set(task.caught.get() + 1);
-    panic::resume_unwind(Box::new(Cancelled));
+    Cancelled::raise();
 }

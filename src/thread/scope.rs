@@ -183,7 +183,7 @@ where
     match result {
         Err(payload) => panic::resume_unwind(payload),
         Ok(_) if scope.data.panicked.load(Ordering::Relaxed) => panic!("a scoped thread panicked"),
-        Ok(_) if scope.data.cancelled.load(Ordering::Relaxed) > 0 => panic::resume_unwind(Box::new(Cancelled)),
+        Ok(_) if scope.data.cancelled.load(Ordering::Relaxed) > 0 => Cancelled::raise(),
         Ok(result) => result,
     }
 }

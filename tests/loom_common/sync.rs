@@ -25,6 +25,16 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
+/// Lets the other threads of the model go on, without which nothing changes.
+pub fn pause(_: &mut u32) {
+    loom::thread::yield_now();
+}
+
+/// Time does not help in a model: all that another thread may have done by then is tried anyway.
+pub fn spin(_: &mut u32) -> bool {
+    false
+}
+
 /// What one ordering in the file does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
@@ -142,10 +152,6 @@ macro_rules! atomic {
                 self.inner.store(value, weaken(ordering))
             }
             #[track_caller]
-            pub fn swap(&self, value: $value, ordering: Ordering) -> $value {
-                self.inner.swap(value, weaken(ordering))
-            }
-            #[track_caller]
             pub fn compare_exchange(&self, old: $value, new: $value, yes: Ordering, no: Ordering) -> Result<$value, $value> {
                 self.inner.compare_exchange(old, new, weaken(yes), weaken(no))
             }
@@ -157,6 +163,31 @@ macro_rules! atomic {
             }
         }
     };
+}
+
+macro_rules! swapping {
+    ($name:ident$(<$t:ident>)?, $value:ty) => {
+        impl$(<$t>)? $name$(<$t>)? {
+            #[track_caller]
+            pub fn swap(&self, value: $value, ordering: Ordering) -> $value {
+                self.inner.swap(value, weaken(ordering))
+            }
+        }
+    };
+}
+
+impl AtomicBool {
+    /// One that changes nothing is an exchange that fails. As a write, loom would not put it in order with a store of the thread
+    /// whose value it has read, and who has swapped `true` for `true` would see its own for ever after the other's `false`.
+    #[track_caller]
+    pub fn swap(&self, value: bool, ordering: Ordering) -> bool {
+        let (yes, no) = match weaken(ordering) {
+            Release => (Release, Relaxed),
+            AcqRel => (AcqRel, Acquire),
+            other => (other, other),
+        };
+        self.inner.compare_exchange(!value, value, yes, no).unwrap_or_else(|same| same)
+    }
 }
 
 macro_rules! counting {
@@ -180,6 +211,10 @@ atomic!(AtomicU8, u8);
 atomic!(AtomicU64, u64);
 atomic!(AtomicUsize, usize);
 atomic!(AtomicPtr<T>, *mut T);
+swapping!(AtomicU8, u8);
+swapping!(AtomicU64, u64);
+swapping!(AtomicUsize, usize);
+swapping!(AtomicPtr<T>, *mut T);
 counting!(AtomicU8, u8);
 counting!(AtomicU64, u64);
 counting!(AtomicUsize, usize);

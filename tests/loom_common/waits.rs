@@ -1,0 +1,151 @@
+//! Waiting, for the models of what is made of `src/sched/queue.rs`: in the places of `src/sched/waker.rs` and `wait.rs`, with the
+//! threads of loom, or std's.
+
+#![allow(dead_code, reason = "each model uses some of it")]
+
+#[cfg(loom)]
+use loom::thread_local;
+use std::sync::Arc;
+#[cfg(not(loom))]
+use std::thread_local;
+
+#[cfg(loom)]
+mod signal {
+    use loom::sync::Notify;
+    use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    /// What a thread waits with. Not loom's parking: a wake that comes late would end the thread's joins.
+    pub struct Signal {
+        notify: Notify,
+        turns: AtomicUsize,
+    }
+
+    impl Signal {
+        pub fn new() -> Signal {
+            Signal { notify: Notify::new(), turns: AtomicUsize::new(0) }
+        }
+
+        pub fn wait(&self) {
+            self.notify.wait();
+        }
+
+        pub fn wake(&self) {
+            self.take_turn();
+            self.notify.notify();
+        }
+
+        /// The wait is over. A wake orders, and so do its ends; but one may be over before it is woken, which loom tries only if the
+        /// two are operations that depend on each other. These do, and order nothing.
+        pub fn take_turn(&self) {
+            self.turns.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+#[cfg(not(loom))]
+mod signal {
+    use std::thread::{self, Thread};
+
+    pub struct Signal(Thread);
+
+    impl Signal {
+        pub fn new() -> Signal {
+            Signal(thread::current())
+        }
+
+        pub fn wait(&self) {
+            thread::park();
+        }
+
+        pub fn wake(&self) {
+            self.0.unpark();
+        }
+
+        pub fn take_turn(&self) {}
+    }
+}
+
+use signal::Signal;
+
+thread_local! {
+    static SIGNAL: Arc<Signal> = Arc::new(Signal::new());
+    /// How many waits of this thread are not interrupted.
+    static PATIENCE: std::cell::Cell<u32> = std::cell::Cell::new(u32::MAX);
+}
+
+fn signal() -> Arc<Signal> {
+    SIGNAL.with(Arc::clone)
+}
+
+pub mod waker {
+    use super::{Arc, Signal, signal};
+
+    pub struct Who(Arc<Signal>);
+
+    impl Who {
+        pub fn current() -> Who {
+            Who(signal())
+        }
+
+        /// # Safety
+        /// None is needed here.
+        pub unsafe fn to_wake(&self) -> Wake {
+            Wake(self.0.clone())
+        }
+    }
+
+    #[must_use]
+    pub struct Wake(Arc<Signal>);
+
+    impl Wake {
+        pub fn wake(self) {
+            self.0.wake();
+        }
+
+        pub fn wake_next(self) {
+            self.0.wake();
+        }
+    }
+}
+
+/// What a wait is ended with.
+struct Interrupted;
+
+/// Runs `f`, of whose waits all after the first so many are interrupted, whatever has happened by then. `false`: one was.
+pub fn with_patience(waits: u32, f: impl FnOnce()) -> bool {
+    PATIENCE.with(|patience| patience.set(waits));
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    PATIENCE.with(|patience| patience.set(u32::MAX));
+    match ended {
+        Ok(()) => true,
+        Err(payload) if payload.is::<Interrupted>() => false,
+        Err(payload) => std::panic::resume_unwind(payload),
+    }
+}
+
+pub mod wait {
+    use super::{Interrupted, PATIENCE, signal};
+    use crate::queue::{State, Turn};
+    use std::time::Instant;
+
+    pub fn wait_turn(turn: &Turn, deadline: Option<Instant>) -> State {
+        assert_eq!(deadline, None, "there is no time in a model");
+        let left = PATIENCE.with(|patience| patience.replace(patience.get().saturating_sub(1)));
+        if left == 0 {
+            std::panic::resume_unwind(Box::new(Interrupted));
+        }
+        wait_claimed(turn)
+    }
+
+    pub fn wait_claimed(turn: &Turn) -> State {
+        let signal = signal();
+        loop {
+            let state = turn.state();
+            if !state.is_open() {
+                signal.take_turn();
+                return state;
+            }
+            signal.wait();
+        }
+    }
+}
