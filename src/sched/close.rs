@@ -6,12 +6,13 @@
 //! those that still wait for something, or yield for ever: they are reported, what they own is leaked, and who joins them is
 //! told that they were cancelled.
 
+use super::cancel::Cancel;
 use super::header::{self, Header};
 use super::runtime::{Leftover, Seat, Stealable, end_unstarted};
 use super::timers;
 use super::wait::Cancelled;
 use super::worker::Worker;
-use crate::task::g::{Cancel, G};
+use crate::task::g::G;
 use std::cell::Cell;
 use std::time::Instant;
 
@@ -95,7 +96,7 @@ impl Worker {
     }
 
     /// Ends a task of this worker that has mapped frames only, and is in no queue.
-    unsafe fn abandon(&self, task: *mut Header) {
+    pub(super) unsafe fn abandon(&self, task: *mut Header) {
         // SAFETY: the caller says so.
         unsafe { self.disown(task) };
         end_unstarted(Stealable(task));
@@ -114,11 +115,8 @@ impl Worker {
                 }
                 return parked;
             }
-            if (*g).cancel.get() == Cancel::No {
-                (*g).cancel.set(Cancel::Asked);
-                if (*task).park.notify() {
-                    self.make_ready(task, false);
-                }
+            if (*task).cancel.ask() && (*task).park.notify() {
+                self.make_ready(task, false);
             }
             false
         }
@@ -128,9 +126,10 @@ impl Worker {
     /// somebody is about to deliver it.
     fn all_refuse(&self) -> bool {
         // SAFETY: live, and none of them runs.
-        let refuses = |g: *mut G| unsafe { (*g).cancel.get() == Cancel::Refused && !(*g).is_all_mapped() };
-        // SAFETY: likewise.
-        self.live().iter().all(|&task| refuses(unsafe { (*task).g.get() }))
+        let refuses = |task: *mut Header| unsafe {
+            (*task).cancel.get() == Cancel::Refused && !(*(*task).g.get()).is_all_mapped()
+        };
+        self.live().iter().all(|&task| refuses(task))
     }
 
     /// Gives up on the tasks that are left. The list's references to them are leaked, like the rest.
@@ -138,7 +137,7 @@ impl Worker {
         for task in std::mem::take(self.live()) {
             // SAFETY: live, and never to run again; so its result, if there is none so far, is ours to write.
             unsafe {
-                let reason = match (*(*task).g.get()).cancel.get() {
+                let reason = match (*task).cancel.get() {
                     Cancel::Refused => {
                         "it caught its cancellation and parked again, or cannot be unwound from where it is parked"
                     }

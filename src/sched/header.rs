@@ -13,6 +13,7 @@
 //! the price of a pointer. Handles, wakers and the worker count references; the last one frees the allocation.
 
 use super::blocks;
+use super::cancel::Cancellation;
 use super::inbox::Linked;
 use super::interrupt::Limit;
 use super::mailbox::{Mailbox, MailboxRef};
@@ -73,12 +74,12 @@ pub(crate) struct Header {
     link: AtomicPtr<Header>,
     refs: AtomicU32,
     pub(super) park: ParkState,
+    /// Each wait looks here, beside the park state.
+    pub(super) cancel: Cancellation,
     /// An unpark that no park has used up.
     pub(super) token: AtomicBool,
     /// Whether it waits in `runtime.gopark`. Its worker's.
     pub(super) in_gopark: Cell<bool>,
-    /// Whether a stack was promised for it at its spawn. The scheduler's.
-    pub(super) promised: Cell<bool>,
 
     pub(super) custom: UnsafeCell<Option<Box<Custom>>>,
     /// The values of its task-local variables, and what drops them. Its own.
@@ -87,6 +88,8 @@ pub(crate) struct Header {
     pub(super) limit: Cell<*const Limit>,
     /// Its place in its worker's list of live tasks. Its worker's.
     pub(super) index: Cell<u32>,
+    /// Whether a stack was promised for it at its spawn. The scheduler's.
+    pub(super) promised: Cell<bool>,
     /// How often its cancellation was caught. Its own.
     pub(super) caught: Cell<u8>,
     /// Whether its waits must not be interrupted. Its own.
@@ -149,6 +152,7 @@ impl Header {
             refs: AtomicU32::new(2),
             index: Cell::new(0),
             park: ParkState::new(),
+            cancel: Cancellation::new(),
             token: AtomicBool::new(false),
             in_gopark: Cell::new(false),
             caught: Cell::new(0),
@@ -238,6 +242,16 @@ impl Header {
         unsafe {
             if (*task).park.notify() {
                 Mailbox::deliver((*task).mailbox.load(Ordering::Acquire), task, next);
+            }
+        }
+    }
+
+    /// Asks the task to end: the wait that it is in unwinds it, or its next one.
+    pub(super) unsafe fn cancel(task: *mut Header) {
+        // SAFETY: the caller has a reference.
+        unsafe {
+            if (*task).cancel.ask() {
+                Header::wake(task, false);
             }
         }
     }

@@ -9,6 +9,7 @@
 
 pub(crate) mod blocking;
 mod blocks;
+mod cancel;
 mod check;
 mod close;
 mod header;

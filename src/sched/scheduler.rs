@@ -173,6 +173,11 @@ impl<T> JoinHandle<T> {
         self.join.is_finished()
     }
 
+    /// Asks the task to end, see [`thread::JoinHandle::cancel`](crate::thread::JoinHandle::cancel).
+    pub fn cancel(&self) {
+        self.join.cancel();
+    }
+
     /// Waits for the task's end. In a task of the same scheduler it parks; elsewhere it runs the task's scheduler until the
     /// task has ended; as to scopes, see [`Scheduler::run`]. (In a task of another scheduler, that other one stands still
     /// meanwhile.)

@@ -1,13 +1,15 @@
 //! What a task does beside running: its kinds of body, and the handles that name it.
 
+use super::cancel::Cancel;
 use super::header::{self, Header, Kind, body};
 use super::interrupt;
 use super::lend::Lends;
 use super::runtime::NOT_STARTED;
-use super::wait::{self, Uncancellable};
+use super::wait::{self, Cancelled, Uncancellable};
 use super::waker::Waker;
+use super::worker::Worker;
 use crate::task::abi::CallFrame;
-use crate::task::g::{Cancel, Payload};
+use crate::task::g::Payload;
 use crate::task::{AbiArgs, AbiResults};
 use std::fmt;
 use std::marker::PhantomData;
@@ -76,10 +78,10 @@ unsafe fn run_closure<F: FnOnce() -> T, T>(task: *mut Header) {
     // SAFETY: called once, by the task itself. No borrow of the body is held while the closure runs.
     unsafe {
         let Stage::Fresh(f) = body::<Stage<F, T>>(task).replace(Stage::Running) else { return };
-        let result = if (*(*task).g.get()).cancel.get() == Cancel::No {
+        let result = if (*task).cancel.get() == Cancel::No {
             panic::catch_unwind(AssertUnwindSafe(f))
         } else {
-            drop_closure(f)
+            drop_closure(f, Worker::running().is_closing())
         };
         interrupt::ended(&*task);
         super::locals::destroy(task);
@@ -87,13 +89,14 @@ unsafe fn run_closure<F: FnOnce() -> T, T>(task: *mut Header) {
     }
 }
 
-/// Drops the closure of a task that has only started for that, because its runtime is being shut down. Destructors may wait.
+/// Drops the closure of a task that has only started for that, because it was cancelled, or its runtime is being shut down.
+/// Destructors may wait.
 #[cold]
-fn drop_closure<F, T>(f: F) -> Result<T> {
+fn drop_closure<F, T>(f: F, shutdown: bool) -> Result<T> {
     let _not_now = Uncancellable::new();
     // A destructor that panics has told the panic hook; there is nobody else. The payload could panic again.
     std::mem::forget(panic::catch_unwind(AssertUnwindSafe(|| drop(f))));
-    Err(Box::new(NOT_STARTED))
+    if shutdown { Err(Box::new(NOT_STARTED)) } else { Err(Box::new(Cancelled::as_result())) }
 }
 
 unsafe fn cancel_closure<F, T>(task: *mut Header, payload: Payload) {
@@ -214,6 +217,12 @@ impl<T> Join<T> {
     /// Whether it has ended.
     pub(crate) fn is_finished(&self) -> bool {
         self.header().is_done()
+    }
+
+    /// Asks the task to end.
+    pub(crate) fn cancel(&self) {
+        // SAFETY: this handle holds a reference.
+        unsafe { Header::cancel(self.task) };
     }
 
     /// Whether this is the handle of the task that runs here.

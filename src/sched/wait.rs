@@ -3,9 +3,11 @@
 //! A wait ends when its [`Waker`](super::waker::Waker) is woken; a wake that came before ends it at once, and it may end
 //! without a reason, so callers look at their condition in a loop.
 //!
-//! **Cancellation.** When a runtime is shut down, a wait unwinds its task with [`Cancelled`] as the payload, so a caller that
+//! **Cancellation.** When its task is cancelled, or its runtime shut down, a wait unwinds its task with [`Cancelled`] as the payload, so a caller that
 //! has told others where to find it unlinks itself in a guard. It does not while the task panics, while an [`Uncancellable`]
 //! lives, or where a frame below cannot be unwound.
+//!
+//! It looks before it parks, and not after: who was woken looks at its condition once more, and takes what is there.
 //!
 //! **Time limits.** A wait in a `timeout` that has run out unwinds to it, with the same exceptions ([`interrupt`]).
 //!
@@ -14,6 +16,7 @@
 
 pub(crate) use super::interrupt::{Uncancellable, unwinding as unwinding_by_interruption};
 
+use super::cancel::Cancel;
 use super::header::Header;
 use super::interrupt::InFlight;
 use super::lend::Lends;
@@ -22,12 +25,13 @@ use super::timers::{self, Key};
 use super::worker::{self, Worker};
 use super::{current_task, interrupt, panicking, unwind, waker};
 use crate::arch;
-use crate::task::g::{Cancel, G};
+use crate::task::g::G;
 use std::fmt;
 use std::panic;
 use std::time::Instant;
 
-/// What a task is unwound with when its runtime is shut down: the payload that its join returns.
+/// What a task is unwound with when it is [cancelled](crate::thread::JoinHandle::cancel), or its runtime is shut down: the payload
+/// that its join returns.
 pub struct Cancelled {
     _in_flight: InFlight,
 }
@@ -66,7 +70,7 @@ impl fmt::Debug for Cancelled {
 
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the task was cancelled, because its runtime was shut down")
+        f.write_str("the task was cancelled")
     }
 }
 
@@ -164,7 +168,8 @@ fn wait_thread(deadline: Option<Instant>) {
 unsafe fn wait_task(g: *mut G) {
     // SAFETY: the caller is Rust code of the task g.
     unsafe {
-        if (*g).cancel.get() == Cancel::Asked {
+        let task = Header::of(g);
+        if (*task).cancel.get() == Cancel::Asked {
             cancel(g);
         }
         if (*g).limited.get() {
@@ -174,9 +179,6 @@ unsafe fn wait_task(g: *mut G) {
             wait_panicking(g);
         } else {
             arch::morestack_mcall(worker::park);
-        }
-        if (*g).cancel.get() == Cancel::Asked {
-            cancel(g);
         }
     }
 }
@@ -203,7 +205,7 @@ pub(super) unsafe fn yield_task(g: *mut G) {
         } else {
             worker::yield_rust(g);
         }
-        if (*g).cancel.get() == Cancel::Asked {
+        if (*Header::of(g)).cancel.get() == Cancel::Asked {
             cancel(g);
         }
     }
@@ -230,9 +232,14 @@ unsafe fn cancel(g: *mut G) {
     if task.uninterrupted.get() || std::thread::panicking() {
         return;
     }
-    if task.caught.get() >= PATIENCE || unwind::can_unwind().is_err() {
-        // SAFETY: as above.
-        unsafe { (*g).cancel.set(Cancel::Refused) };
+    if task.caught.get() >= PATIENCE {
+        return task.cancel.refuse();
+    }
+    if unwind::can_unwind().is_err() {
+        // Elsewhere it can be, later. But a runtime that shuts down has no later.
+        if Worker::running().is_closing() {
+            task.cancel.refuse();
+        }
         return;
     }
     task.caught.set(task.caught.get() + 1);

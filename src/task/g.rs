@@ -41,17 +41,6 @@ pub(crate) struct Ident {
     pub(crate) name: Option<Box<Box<str>>>,
 }
 
-/// What becomes of a task whose runtime shuts down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cancel {
-    /// Nobody asks.
-    No,
-    /// Its next park or yield unwinds it, or the park that it is in.
-    Asked,
-    /// It caught that and parked again, or cannot be unwound from where it is.
-    Refused,
-}
-
 /// A task's control block.
 ///
 /// The first four words (`stack.lo`, `stack.hi`, `stackguard0`, `stackguard1`) are ABI for hand-written code; the offsets
@@ -82,7 +71,6 @@ pub struct G {
     pub(crate) panic: Option<Payload>,
     /// Who it is; only the scheduler looks behind. Null for a borrowed `g`.
     pub(crate) ident: *const Ident,
-    pub(crate) cancel: Cell<Cancel>,
     /// Whether Rust code that it called has left something behind that belongs to its thread.
     pub(crate) pinned: Cell<bool>,
     /// Whether it is in a time limit. Here, because each wait looks at its neighbour anyway.
@@ -110,7 +98,6 @@ impl G {
             big: None,
             panic: None,
             ident,
-            cancel: Cell::new(Cancel::No),
             pinned: Cell::new(false),
             limited: Cell::new(false),
             split: Cell::new(false),

@@ -27,7 +27,7 @@ impl<T> JoinHandle<T> {
     /// visible then.
     ///
     /// # Errors
-    /// The payload of the panic that ended the task: [`Cancelled`](crate::sched::Cancelled) if its runtime was shut down, and a
+    /// The payload of the panic that ended the task: [`Cancelled`](crate::sched::Cancelled) if it was cancelled, or its runtime shut down, and a
     /// `&'static str` if that was before the task had started.
     ///
     /// # Panics
@@ -39,6 +39,39 @@ impl<T> JoinHandle<T> {
     /// Whether the task has ended, so that [`join`](Self::join) does not wait. Does not wait itself.
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
+    }
+
+    /// Asks the task to end: the wait that it is in unwinds it, or else its next one, so that its destructors run. Joining it then
+    /// gives [`Cancelled`](crate::sched::Cancelled). Does not wait for that, and does nothing if the task has ended. A task that has
+    /// not started drops its closure; one of a mapped function, whose frames own nothing, ends where it parks.
+    ///
+    /// Everything of this library that waits looks, and so does [`yield_now`](super::yield_now). It is not preemption: code that
+    /// does not wait runs on, and so do calls that block the thread, as std's do. These waits go on as well, and the next one that
+    /// may be interrupted is:
+    /// - those for somebody who borrows from the waiting stack: the end of a scope,
+    ///   [`Runtime::run`](crate::runtime::Runtime::run), [`blocking`](crate::blocking),
+    /// - those while the task is panicking, in destructors that run because of that,
+    /// - those below a frame that a panic must not pass, such as a Rust function that C calls.
+    ///
+    /// What the task was waiting for is as if it had not asked: a message that it would have received goes to another, a lock that it
+    /// would have had, too; and after a [`Condvar`](crate::sync::Condvar)'s wait, the mutex is locked again for as long as its
+    /// guard lives. Locks of [`sync`](crate::sync) that it holds are unlocked and not poisoned. std's are poisoned, because
+    /// std sees a panic.
+    ///
+    /// It unwinds as [`resume_unwind`](std::panic::resume_unwind) does, without the panic hook. A task that catches that is unwound
+    /// by its next wait, and let alone after the third time.
+    ///
+    /// ```
+    /// use morestack::sched::Cancelled;
+    /// use morestack::thread;
+    /// use std::time::Duration;
+    ///
+    /// let task = thread::spawn(|| thread::sleep(Duration::from_secs(3600)));
+    /// task.cancel();
+    /// assert!(task.join().unwrap_err().is::<Cancelled>());
+    /// ```
+    pub fn cancel(&self) {
+        self.0.cancel();
     }
 }
 
@@ -72,6 +105,10 @@ impl<T> Named<T> {
 
     pub(super) fn is_finished(&self) -> bool {
         self.join.is_finished()
+    }
+
+    pub(super) fn cancel(&self) {
+        self.join.cancel();
     }
 }
 

@@ -265,6 +265,11 @@ impl<T> ScopedJoinHandle<'_, T> {
     pub fn is_finished(&self) -> bool {
         self.named.is_finished()
     }
+
+    /// Asks the task to end, see [`JoinHandle::cancel`](super::JoinHandle::cancel).
+    pub fn cancel(&self) {
+        self.named.cancel();
+    }
 }
 
 impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {

@@ -2,8 +2,9 @@
 
 use super::{Dead, Worker, foreign, free_stacks, take_lent};
 use crate::arch;
+use crate::sched::cancel::Cancel;
 use crate::sched::header::{self, Header};
-use crate::task::g::{Cancel, G};
+use crate::task::g::G;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
@@ -103,19 +104,29 @@ unsafe extern "C" fn morestack_park(g: *mut G) -> *mut G {
             return g;
         }
         let task = Header::of(g);
+        let worker = Worker::running();
         if (*task).token.swap(false, Ordering::Acquire) {
             return g;
         }
         if std::thread::panicking() {
             // Mapped code above a destructor that runs while the task panics: nothing here could take the panic's state back
             // when the task goes on.
-            Worker::running().block(task);
+            worker.block(task);
             (*task).token.store(false, Ordering::Relaxed);
             return g;
         }
-        if (*g).cancel.get() == Cancel::Asked {
-            // Rust frames are below, and mapped code parks again although its runtime is being shut down.
-            (*g).cancel.set(Cancel::Refused);
+        if (*task).cancel.get() == Cancel::Asked {
+            if (*g).is_all_mapped() {
+                // Its frames own nothing. The loop ends it, where destructors of task-local values may run.
+                foreign::leave(g, true);
+                worker.mail.pulse.hide();
+                worker.doomed().push(task);
+                return ptr::null_mut();
+            }
+            if worker.is_closing() {
+                // Rust frames are below, and mapped code parks again.
+                (*task).cancel.refuse();
+            }
         }
         (*task).in_gopark.set(true);
         let next = park(g);

@@ -4,7 +4,7 @@ use super::{Worker, foreign};
 use crate::sched::header::{self, Header};
 use crate::sched::runtime::{Seat, Stealable};
 use crate::stack::big::BigStack;
-use crate::task::g::{Cancel, G};
+use crate::task::g::G;
 use crate::task::slab;
 use std::collections::TryReserveError;
 use std::ptr;
@@ -80,7 +80,7 @@ impl Worker {
             }
             let g = self.adopt(task);
             if self.is_closing() {
-                (*g).cancel.set(Cancel::Asked);
+                (*task).cancel.ask();
             }
             g
         }
@@ -88,7 +88,7 @@ impl Worker {
 
     /// Whether this is a worker of a runtime that is being shut down.
     #[inline]
-    pub(super) fn is_closing(&self) -> bool {
+    pub(in crate::sched) fn is_closing(&self) -> bool {
         self.seat.as_ref().is_some_and(|seat| seat.shared.is_closing())
     }
 

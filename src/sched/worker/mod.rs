@@ -78,6 +78,8 @@ pub(crate) struct Worker {
     /// Mapped tasks that have ended and left something behind, task-local values or a panic that nobody asks for: destructors
     /// are the user's code, which must not run in the middle of a switch.
     dead: UnsafeCell<Vec<Dead>>,
+    /// Mapped tasks that were cancelled and have parked: the loop ends them.
+    doomed: UnsafeCell<Vec<*mut Header>>,
     /// How many callers of `run_until` wait for the end of a task, and have to look whenever one ends.
     awaited: Cell<u32>,
     /// How many callers of `run_until` there are, one inside the other.
@@ -113,6 +115,7 @@ impl Worker {
             thread: thread::current(),
             live: UnsafeCell::default(),
             dead: UnsafeCell::default(),
+            doomed: UnsafeCell::default(),
             awaited: Cell::new(0),
             runs: Cell::new(0),
             lent: Cell::new(0),
@@ -149,6 +152,13 @@ impl Worker {
     pub(super) fn live(&self) -> &mut Vec<*mut Header> {
         // SAFETY: one thread, and no caller keeps the borrow across a call that could come back here.
         unsafe { &mut *self.live.get() }
+    }
+
+    /// The mapped tasks that the loop is to end, for one expression.
+    #[allow(clippy::mut_from_ref, reason = "a Cell for one expression")]
+    pub(super) fn doomed(&self) -> &mut Vec<*mut Header> {
+        // SAFETY: as in `live`.
+        unsafe { &mut *self.doomed.get() }
     }
 
     /// The ring, for one expression.

@@ -2,6 +2,7 @@
 
 use super::{FRESH_EVERY, TURN, Worker};
 use crate::arch;
+use crate::sched::cancel::Cancel;
 use crate::sched::header::Header;
 use crate::sched::monitor;
 use crate::sched::ring::Ring;
@@ -32,6 +33,9 @@ impl Worker {
                 // It cannot look once more whether it was an unpark: that is used up now.
                 (*task).in_gopark.set(false);
                 (*task).token.store(false, Ordering::Relaxed);
+                if (*task).cancel.get() == Cancel::Asked && (*g).is_all_mapped() {
+                    return self.doomed().push(task);
+                }
                 if let Some(seat) = &self.seat
                     && seat.others_sleep()
                     && (*g).may_change_thread()

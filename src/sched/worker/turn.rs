@@ -60,6 +60,7 @@ impl Worker {
             }
         }
         self.fire_timers();
+        self.end_doomed();
         if ticks >= self.io_at.get() {
             self.io_at.set(ticks.wrapping_add(TURN));
             if self.has_sources() {
@@ -70,6 +71,14 @@ impl Worker {
         let next = self.runnext.replace(ptr::null_mut());
         if !next.is_null() {
             self.ready().push_back(next);
+        }
+    }
+
+    /// Ends the mapped tasks that were cancelled. Here nothing runs, so destructors of their task-local values may.
+    fn end_doomed(&self) {
+        while let Some(task) = self.doomed().pop() {
+            // SAFETY: all mapped, in no queue, and nobody else's: its park was ended for this, or never begun.
+            unsafe { self.abandon(task) };
         }
     }
 
