@@ -6,6 +6,7 @@ use super::ring::Ring;
 use super::shared::HasSides;
 use super::waiters::Waiters;
 use crate::sched;
+use crate::sched::on::{On, WaitsFor};
 use crossbeam_channel::{RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 use std::time::Instant;
 
@@ -70,7 +71,8 @@ impl<B> Buffered<B> {
     {
         let mut again = false;
         loop {
-            let time_is_up = self.senders.wait(deadline, again, || self.buffer.can_push());
+            let time_is_up =
+                self.senders.wait(On::new(WaitsFor::Send, self), deadline, again, || self.buffer.can_push());
             match self.try_send(message) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Disconnected(message)) => return Err(SendTimeoutError::Disconnected(message)),
@@ -116,7 +118,8 @@ impl<B> Buffered<B> {
     {
         let mut again = false;
         loop {
-            let time_is_up = self.receivers.wait(deadline, again, || self.buffer.can_pop());
+            let time_is_up =
+                self.receivers.wait(On::new(WaitsFor::Receive, self), deadline, again, || self.buffer.can_pop());
             match self.try_recv() {
                 Ok(message) => return Ok(message),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),

@@ -1,11 +1,15 @@
 //! Channels that nobody sends to: clocks, whose messages are made when they are received.
 
+use crate::sched::on::{On, WaitsFor};
 use crate::sched::sleep::sleep_until;
 use crate::sched::wait::wait;
 use crossbeam_channel::{RecvTimeoutError, TryRecvError};
 use crossbeam_utils::atomic::AtomicCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// What a receiver of no more messages waits for.
+const NEVER: On = On::any(WaitsFor::Receive);
 
 /// A clock.
 pub(super) trait Clock {
@@ -34,7 +38,7 @@ pub(super) trait Clock {
             }
             match self.due().into_iter().chain(deadline).min() {
                 Some(next) => sleep_until(next),
-                None => wait(),
+                None => wait(NEVER),
             }
         }
     }
@@ -100,7 +104,7 @@ pub(super) fn never<T>(deadline: Option<Instant>) -> Result<T, RecvTimeoutError>
     match deadline {
         Some(deadline) => sleep_until(deadline),
         None => loop {
-            wait();
+            wait(NEVER);
         },
     }
     Err(RecvTimeoutError::Timeout)

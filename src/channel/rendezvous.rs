@@ -19,6 +19,7 @@ use super::operation::{Grant, Link, Slot};
 use super::shared::HasSides;
 use crate::sched;
 use crate::sched::lock::{self, Lock};
+use crate::sched::on::{On, WaitsFor};
 use crate::sched::queue::{Claim, Node, Queue, State, Turn};
 use crate::sched::sync::{AtomicBool, Relaxed};
 use crate::sched::wait::{wait_claimed, wait_turn};
@@ -186,7 +187,8 @@ impl<T> Rendezvous<T> {
         slot: &mut MaybeUninit<T>,
         deadline: Option<Instant>,
     ) -> State {
-        let turn = Turn::new();
+        let what = if side == Side::Senders { WaitsFor::Send } else { WaitsFor::Receive };
+        let turn = Turn::new(On::new(what, self));
         let slot = slot.as_mut_ptr();
         let node = Node::alone(&turn, slot.cast());
         // SAFETY: `linked` takes it out before either is gone.
@@ -364,7 +366,7 @@ pub(super) fn take<T>(claim: Claim) -> Option<T> {
 /// with. Whether it has.
 #[cold]
 fn offer<T>(claim: Claim, slot: &mut MaybeUninit<T>) -> bool {
-    let turn = Turn::new();
+    let turn = Turn::new(On::any(WaitsFor::Select));
     // In this frame until the turn is over, and then read.
     let own = turn.claim(slot.as_mut_ptr().cast());
     claim.offer((&raw const own).cast_mut().cast()).wake_next();

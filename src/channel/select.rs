@@ -7,6 +7,7 @@
 
 use super::handle::{Receiver, Sender};
 use super::operation::{Grant, Link, Operation, Slot};
+use crate::sched::on::{On, WaitsFor};
 use crate::sched::queue::{Node, State, Turn};
 use crate::sched::sleep;
 use crate::sched::wait::{wait_claimed, wait_turn};
@@ -154,7 +155,7 @@ fn decide_waiting<'a>(cases: &mut [Case<'a>], order: &Order, until: Until) -> Op
             Until::At(deadline) => Some(deadline),
             Until::Forever => None,
         };
-        let turn = Turn::new();
+        let turn = Turn::new(On::any(WaitsFor::Select));
         let mut linked = Linked { cases, turn: &turn, over: false };
         let state = linked.wait(order, deadline);
         linked.over = true;
@@ -252,7 +253,7 @@ fn ready(cases: &mut [Case<'_>], until: Until, biased: bool) -> Option<usize> {
             Until::At(deadline) => Some(deadline),
             Until::Forever => None,
         };
-        let turn = Turn::new();
+        let turn = Turn::new(On::any(WaitsFor::Select));
         let watching = Watching { cases, turn: &turn };
         watching.wait(deadline);
     }

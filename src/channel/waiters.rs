@@ -9,6 +9,7 @@
 //! others. Who does not try (it is unwound) passes the turn on.
 
 use crate::sched::lock::Lock;
+use crate::sched::on::On;
 use crate::sched::queue::{Node, Queue, Turn};
 use crate::sched::sync::{AtomicBool, Relaxed};
 use crate::sched::wait::wait_turn;
@@ -128,8 +129,8 @@ impl Waiters {
 
     /// Waits for a turn, until `deadline` at most; not at all if `ready` says so once the caller is in the list. Whether the time is
     /// up. `again`: the caller had a turn and found nothing.
-    pub(super) fn wait(&self, deadline: Option<Instant>, again: bool, ready: impl FnOnce() -> bool) -> bool {
-        let turn = Turn::new();
+    pub(super) fn wait(&self, on: On, deadline: Option<Instant>, again: bool, ready: impl FnOnce() -> bool) -> bool {
+        let turn = Turn::new(on);
         let node = Node::alone(&turn, ptr::null_mut());
         // SAFETY: `linked` takes it out before either is gone.
         unsafe { self.link(&node, again) };

@@ -6,6 +6,7 @@
 
 use super::interrupt::Uncancellable;
 use super::lend::Lends;
+use super::on::{On, WaitsFor};
 use super::waker::Waker;
 use super::worker::Worker;
 use super::{current_task, wait};
@@ -174,7 +175,7 @@ impl Pool {
             job.end();
         }
         while !call.end.done.load(Ordering::Acquire) {
-            wait::wait();
+            wait::wait(On::any(WaitsFor::Blocking));
         }
         match call.result.into_inner().expect("a call that is done has a result") {
             Ok(value) => value,

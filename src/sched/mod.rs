@@ -22,6 +22,7 @@ pub(crate) mod locals;
 pub(crate) mod lock;
 pub(crate) mod mailbox;
 pub(crate) mod monitor;
+pub(crate) mod on;
 pub(crate) mod panicking;
 mod park;
 pub(crate) mod queue;
@@ -47,6 +48,7 @@ pub use wait::Cancelled;
 use crate::arch;
 use crate::task::g::G;
 use header::Header;
+use on::{On, WaitsFor};
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -106,7 +108,7 @@ pub fn park() {
     match current_task() {
         Some(g) => {
             while !take_token(g) {
-                wait::wait();
+                wait::wait(On::any(WaitsFor::Unpark));
             }
         }
         None => park_thread(None),
@@ -116,7 +118,7 @@ pub fn park() {
 /// As [`park`], until `deadline` at most.
 pub(crate) fn park_until(deadline: Instant) {
     match current_task() {
-        Some(g) => while !take_token(g) && !wait::wait_until(deadline) {},
+        Some(g) => while !take_token(g) && !wait::wait_until(On::any(WaitsFor::Unpark), deadline) {},
         None => park_thread(Some(deadline)),
     }
 }

@@ -28,6 +28,7 @@
 //! Who gives up (a deadline, an unwinding) takes its nodes out of their queues, each under the lock. A node that is not there any
 //! more was taken out by somebody who has claimed the turn, or found that another had; to see that takes no lock.
 
+use super::on::On;
 use super::sync::{Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release};
 use super::waker::{Wake, Who};
 use std::cell::Cell;
@@ -84,20 +85,27 @@ impl State {
 pub(crate) struct Turn {
     state: AtomicUsize,
     who: Who,
+    on: On,
     offer: AtomicPtr<()>,
 }
 
 impl Turn {
-    /// A wait of the running task, or of the calling OS thread.
+    /// A wait of the running task, or of the calling OS thread, for this.
     #[inline]
-    pub(crate) fn new() -> Turn {
-        Turn { state: AtomicUsize::new(WAITING), who: Who::current(), offer: AtomicPtr::new(ptr::null_mut()) }
+    pub(crate) fn new(on: On) -> Turn {
+        Turn { state: AtomicUsize::new(WAITING), who: Who::current(), on, offer: AtomicPtr::new(ptr::null_mut()) }
     }
 
     /// What has become of it. What was written before that is visible.
     #[inline]
     pub(crate) fn state(&self) -> State {
         State::of(self.state.load(Acquire))
+    }
+
+    /// What it is for.
+    #[inline]
+    pub(crate) fn on(&self) -> On {
+        self.on
     }
 
     /// Begins again. For who waits, with no node in a queue.

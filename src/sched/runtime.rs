@@ -3,6 +3,7 @@
 use super::header::{self, Header};
 use super::idle::{Idle, Sleeper};
 use super::mailbox::MailboxRef;
+use super::on::{On, WaitsFor};
 use super::wait::{self, Cancelled, Uncancellable};
 use super::waker::Waker;
 use crossbeam_deque::{Injector, Steal, Stealer};
@@ -186,7 +187,7 @@ impl Shared {
             }
             state.awaited_by = Some(Waker::current());
             drop(state);
-            wait::wait();
+            wait::wait(On::any(WaitsFor::Shutdown));
         }
     }
 

@@ -1,7 +1,10 @@
 //! Sleeping, which `thread` and `time` both offer.
 
+use super::on::{On, WaitsFor};
 use super::wait;
 use std::time::{Duration, Instant};
+
+const TIME: On = On::any(WaitsFor::Time);
 
 /// Waits for at least `duration`; a task lets others run meanwhile, an OS thread blocks. An unpark does not end it.
 ///
@@ -26,12 +29,12 @@ pub fn sleep(duration: Duration) {
     match Instant::now().checked_add(duration) {
         Some(deadline) => sleep_until(deadline),
         None => loop {
-            wait::wait();
+            wait::wait(TIME);
         },
     }
 }
 
 /// Waits until `deadline`, see [`sleep`]. If that has passed, a task gives way, as with [`yield_now`](super::yield_now).
 pub fn sleep_until(deadline: Instant) {
-    while !wait::wait_until(deadline) {}
+    while !wait::wait_until(TIME, deadline) {}
 }

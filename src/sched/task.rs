@@ -4,6 +4,7 @@ use super::cancel::Cancel;
 use super::header::{self, Header, Kind, body};
 use super::interrupt;
 use super::lend::Lends;
+use super::on::{On, WaitsFor};
 use super::runtime::NOT_STARTED;
 use super::wait::{self, Cancelled, Uncancellable};
 use super::waker::Waker;
@@ -244,7 +245,7 @@ impl<T> Join<T> {
         }
         let _registered = Registered(self.header());
         while !self.is_finished() {
-            wait::wait();
+            wait::wait(On::new(WaitsFor::Join, self.task));
         }
     }
 

@@ -20,6 +20,7 @@ use super::cancel::Cancel;
 use super::header::Header;
 use super::interrupt::InFlight;
 use super::lend::Lends;
+use super::on::On;
 use super::queue::{State, Turn};
 use super::timers::{self, Key};
 use super::worker::{self, Worker};
@@ -81,23 +82,23 @@ const PATIENCE: u8 = 3;
 
 /// Waits until the caller's waker is woken.
 #[inline]
-pub(crate) fn wait() {
+pub(crate) fn wait(on: On) {
     crate::signal::refuse_in_handler("waits");
     match current_task() {
         // SAFETY: Rust code of the current task, on its big stack.
-        Some(g) => unsafe { wait_task(g) },
+        Some(g) => unsafe { wait_task(g, on) },
         None => wait_thread(None),
     }
 }
 
 /// Waits until the caller's waker is woken, or until `deadline`. Whether that has come.
-pub(crate) fn wait_until(deadline: Instant) -> bool {
+pub(crate) fn wait_until(on: On, deadline: Instant) -> bool {
     crate::signal::refuse_in_handler("waits");
     match current_task() {
         Some(g) => {
             let _timer = Timer::new(g, deadline);
             // SAFETY: as in `wait`.
-            unsafe { wait_task(g) };
+            unsafe { wait_task(g, on) };
         }
         None => wait_thread(Some(deadline)),
     }
@@ -114,9 +115,9 @@ pub(crate) fn wait_turn(turn: &Turn, deadline: Option<Instant>) -> State {
             return state;
         }
         match deadline {
-            None => wait(),
+            None => wait(turn.on()),
             Some(deadline) => {
-                if wait_until(deadline) {
+                if wait_until(turn.on(), deadline) {
                     return turn.state();
                 }
             }
@@ -165,7 +166,7 @@ fn wait_thread(deadline: Option<Instant>) {
 
 /// Waits in the current task.
 #[inline]
-unsafe fn wait_task(g: *mut G) {
+unsafe fn wait_task(g: *mut G, on: On) {
     // SAFETY: the caller is Rust code of the task g.
     unsafe {
         let task = Header::of(g);
@@ -175,6 +176,7 @@ unsafe fn wait_task(g: *mut G) {
         if (*g).limited.get() {
             interrupt::raise();
         }
+        (*g).waits_on.set(on.into_raw());
         if std::thread::panicking() {
             wait_panicking(g);
         } else {

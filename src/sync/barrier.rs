@@ -1,6 +1,7 @@
 //! Going on together.
 
 use super::waiters::{Wait, Waiters};
+use crate::sched::on::{On, WaitsFor};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -55,7 +56,7 @@ impl Barrier {
     /// Waits until all have come. The last to come is the leader.
     pub fn wait(&self) -> BarrierWaitResult {
         let arrival = Arrival { barrier: self, opens: Cell::new(None) };
-        self.waiters.wait(None, &arrival);
+        self.waiters.wait(On::new(WaitsFor::Barrier, self), None, &arrival);
         if let Some(end) = arrival.opens.get() {
             self.waiters.tell_below(end);
         }

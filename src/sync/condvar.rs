@@ -4,6 +4,7 @@ use super::mutex::MutexGuard;
 use super::raw_mutex::RawMutex;
 use super::waiters::{Wait, Waiters};
 use super::{LockResult, PoisonError};
+use crate::sched::on::{On, WaitsFor};
 use crate::sched::wait::Uncancellable;
 use std::cell::Cell;
 use std::fmt;
@@ -145,7 +146,7 @@ impl Condvar {
     /// Waits without the mutex, which the caller has before and after. Whether there was a notification.
     fn wait_until(&self, mutex: &RawMutex, deadline: Option<Instant>) -> bool {
         let released = Released { mutex, relock: Cell::new(false) };
-        self.waiters.wait(deadline, &released)
+        self.waiters.wait(On::new(WaitsFor::Condvar, self), deadline, &released)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Doing something once.
 
 use super::waiters::{Wait, Waiters};
+use crate::sched::on::{On, WaitsFor};
 use crate::sched::wait;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -152,7 +153,7 @@ impl Once {
             match self.state.load(Acquire) {
                 COMPLETE => return,
                 POISONED if !force => poisoned(),
-                seen => _ = self.waiters.wait(None, &While { once: self, state: seen }),
+                seen => _ = self.waiters.wait(On::new(WaitsFor::Once, self), None, &While { once: self, state: seen }),
             }
         }
     }
@@ -165,7 +166,9 @@ impl Once {
             match seen {
                 COMPLETE => return,
                 POISONED if !terms.force => poisoned(),
-                RUNNING => _ = self.waiters.wait(None, &While { once: self, state: RUNNING }),
+                RUNNING => {
+                    _ = self.waiters.wait(On::new(WaitsFor::Once, self), None, &While { once: self, state: RUNNING })
+                }
                 _ if self.state.compare_exchange(seen, RUNNING, Acquire, Relaxed).is_ok() => {
                     let mut running = Running { once: self, before: seen, again: terms.again, returned: false };
                     f(&OnceState { poisoned: seen == POISONED });

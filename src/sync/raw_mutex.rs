@@ -20,6 +20,7 @@
 //! **Who leaves early**, by unwinding, passes on what it has: the lock, or the duty to try again.
 
 use crate::sched::lock::Lock;
+use crate::sched::on::{On, WaitsFor};
 use crate::sched::queue::{Claim, Node, Queue, State, Turn};
 use crate::sched::sync::{Acquire, AtomicU8, Relaxed, Release, const_fn, spin};
 use crate::sched::wait;
@@ -99,7 +100,7 @@ impl RawMutex {
         if self.take_soon(0) {
             return;
         }
-        let turn = Turn::new();
+        let turn = Turn::new(On::new(WaitsFor::Mutex, self));
         let node = Node::alone(&turn, ptr::null_mut());
         let mut waiting = Waiting { mutex: self, turn: &turn, node: &node, mine: 0 };
         while !self.take_or_queue(&node, waiting.mine) {

@@ -20,6 +20,7 @@
 //! Memory and leaving early: as in `raw_mutex`.
 
 use crate::sched::lock::{Guard, Lock};
+use crate::sched::on::{On, WaitsFor};
 use crate::sched::queue::{Node, Queue, State, Turn};
 use crate::sched::sync::{Acquire, AtomicUsize, Relaxed, Release, spin};
 use crate::sched::wait;
@@ -220,7 +221,7 @@ impl RawRwLock {
                 return;
             }
         }
-        let turn = Turn::new();
+        let turn = Turn::new(On::new(WaitsFor::Read, self));
         let node = Node::alone(&turn, READS);
         let waiting = {
             let mut waiters = self.waiters.lock();
@@ -267,7 +268,7 @@ impl RawRwLock {
         if self.write_soon(0) {
             return;
         }
-        let turn = Turn::new();
+        let turn = Turn::new(On::new(WaitsFor::Write, self));
         let node = Node::alone(&turn, WRITES);
         let mut waiting = Waiting { lock: self, turn: &turn, node: &node, mine: 0 };
         while !self.write_or_queue(&node, waiting.mine) {

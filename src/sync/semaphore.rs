@@ -1,6 +1,7 @@
 //! Permits that are counted.
 
 use crate::sched::lock::Lock;
+use crate::sched::on::{On, WaitsFor};
 use crate::sched::queue::{Claim, Node, Queue, Turn};
 use crate::sched::wait;
 use std::fmt;
@@ -201,7 +202,7 @@ impl Semaphore {
         if permits > Semaphore::MAX_PERMITS {
             overflow();
         }
-        let turn = Turn::new();
+        let turn = Turn::new(On::new(WaitsFor::Semaphore, self));
         let node = Node::alone(&turn, ptr::without_provenance_mut(permits));
         if self.take_or_queue(&node, permits) {
             return true;

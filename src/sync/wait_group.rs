@@ -1,6 +1,7 @@
 //! Waiting until all of a group are done.
 
 use super::waiters::{Wait, Waiters};
+use crate::sched::on::{On, WaitsFor};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
@@ -41,7 +42,7 @@ impl WaitGroup {
     pub fn wait(self) {
         let group = self.0.clone();
         drop(self);
-        group.waiters.wait(None, &*group);
+        group.waiters.wait(On::new(WaitsFor::WaitGroup, &*group), None, &*group);
     }
 }
 

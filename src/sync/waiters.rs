@@ -4,6 +4,7 @@
 //! never locked while somebody is woken, and who comes back at once is not told again and again.
 
 use crate::sched::lock::Lock;
+use crate::sched::on::On;
 use crate::sched::queue::{Claim, Node, Queue, State, Turn};
 use crate::sched::wait;
 use std::mem::ManuallyDrop;
@@ -43,8 +44,8 @@ impl Waiters {
     /// Waits to be told, or until `deadline`. `false`: the time is up, and nobody has told the caller.
     ///
     /// Unwinds as every wait does. Who was told alone and is unwound tells the next.
-    pub(super) fn wait(&self, deadline: Option<Instant>, what: &impl Wait) -> bool {
-        let turn = Turn::new();
+    pub(super) fn wait(&self, on: On, deadline: Option<Instant>, what: &impl Wait) -> bool {
+        let turn = Turn::new(on);
         let node;
         let waiting = {
             let mut list = self.list.lock();

@@ -71,6 +71,10 @@ pub struct G {
     pub(crate) panic: Option<Payload>,
     /// Who it is; only the scheduler looks behind. Null for a borrowed `g`.
     pub(crate) ident: *const Ident,
+    /// What it waits for, or waited for when it last did: a word of the scheduler's.
+    pub(crate) waits_on: Cell<u64>,
+    /// When it began to, by its worker's clock.
+    pub(crate) waits_since: Cell<u64>,
     /// Whether Rust code that it called has left something behind that belongs to its thread.
     pub(crate) pinned: Cell<bool>,
     /// Whether it is in a time limit. Here, because each wait looks at its neighbour anyway.
@@ -98,6 +102,8 @@ impl G {
             big: None,
             panic: None,
             ident,
+            waits_on: Cell::new(0),
+            waits_since: Cell::new(0),
             pinned: Cell::new(false),
             limited: Cell::new(false),
             split: Cell::new(false),

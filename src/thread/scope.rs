@@ -7,6 +7,7 @@
 use super::builder::Builder;
 use super::handle::{Named, Thread};
 use crate::sched::lend::Lends;
+use crate::sched::on::{On, WaitsFor};
 use crate::sched::wait::{self, Cancelled, Uncancellable};
 use crate::sched::waker::Waker;
 use std::any::Any;
@@ -43,7 +44,7 @@ impl Data {
         let _not_now = Uncancellable::new();
         // Acquire pairs with the release of each task's end.
         while self.running.load(Ordering::Acquire) != 0 {
-            wait::wait();
+            wait::wait(On::any(WaitsFor::ScopeEnd));
         }
     }
 }

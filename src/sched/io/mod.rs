@@ -54,6 +54,7 @@ pub(crate) use poller::{Poller, PollerHandle, Timeout};
 pub(crate) use settings::{Settings, kernel_nonblocking};
 pub(crate) use source::{Lease, Source, Until};
 
+use super::on::WaitsFor;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -62,6 +63,15 @@ use std::sync::Arc;
 pub(crate) enum Direction {
     Read,
     Write,
+}
+
+impl Direction {
+    fn waits_for(self) -> WaitsFor {
+        match self {
+            Direction::Read => WaitsFor::Readable,
+            Direction::Write => WaitsFor::Writable,
+        }
+    }
 }
 
 thread_local! {

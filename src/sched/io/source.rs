@@ -4,6 +4,7 @@ use super::outside::{block, poll_now};
 use super::readiness::{READABLE, Readiness, WRITABLE};
 use super::waiters::{Ticket, Waiters};
 use super::{Direction, PollerHandle, Settings, current_poller, on_worker};
+use crate::sched::on::On;
 use crate::sched::wait::{wait, wait_until};
 use crate::sched::waker::Waker;
 use mio::Token;
@@ -150,9 +151,10 @@ impl Source {
                 }
                 linked.link(&mut state);
             }
+            let on = On::numbered(direction.waits_for(), fd.as_raw_fd() as u64);
             match deadline {
-                None => wait(),
-                Some(deadline) if wait_until(deadline) => return Ok(self.readiness.load().has(direction)),
+                None => wait(on),
+                Some(deadline) if wait_until(on, deadline) => return Ok(self.readiness.load().has(direction)),
                 Some(_) => {}
             }
         }

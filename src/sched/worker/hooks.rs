@@ -4,6 +4,7 @@ use super::{Dead, Worker, foreign, free_stacks, take_lent};
 use crate::arch;
 use crate::sched::cancel::Cancel;
 use crate::sched::header::{self, Header};
+use crate::sched::on::{On, WaitsFor};
 use crate::task::g::G;
 use std::ptr;
 use std::sync::atomic::Ordering;
@@ -85,6 +86,7 @@ pub(in crate::sched) unsafe extern "C" fn park(g: *mut G) -> *mut G {
         if (*g).big_hi != 0 && !(*g).split.get() && (*g).stack.to_rust.is_null() {
             drop(take_lent(g));
         }
+        (*g).waits_since.set(worker.clock.get());
         // From here on others may end the park. But only this thread runs the task, and not before the next switch.
         if !(*task).park.begin_park() {
             return g;
@@ -128,6 +130,7 @@ unsafe extern "C" fn morestack_park(g: *mut G) -> *mut G {
                 (*task).cancel.refuse();
             }
         }
+        (*g).waits_on.set(On::any(WaitsFor::Unpark).into_raw());
         (*task).in_gopark.set(true);
         let next = park(g);
         if next == g {

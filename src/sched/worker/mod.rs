@@ -16,7 +16,7 @@ use super::header::Header;
 use super::mailbox::{Mailbox, MailboxRef};
 use super::ring::Ring;
 use super::runtime::Seat;
-use super::timers::{Key, Timers};
+use super::timers::{self, Key, Timers};
 use crate::sched::io::Poller;
 use crate::task::g::G;
 use crate::task::thread::{self, Thread};
@@ -91,6 +91,8 @@ pub(crate) struct Worker {
     poller: UnsafeCell<Option<Poller>>,
     /// When it wants to be awake without a timer; `u64::MAX` for never.
     pub(super) wake_at: Cell<u64>,
+    /// The time of the loop's last turn, as [`timers::coarse`](super::timers::coarse) tells: waits say since when they last.
+    clock: Cell<u64>,
     /// A task that waits on this thread without leaving it.
     blocked: Cell<*mut Header>,
     /// Whether the next turn of the loop begins with a task from the injector, rather than with one of its own.
@@ -122,6 +124,7 @@ impl Worker {
             timers: UnsafeCell::new(Timers::new()),
             poller: UnsafeCell::new(None),
             wake_at: Cell::new(u64::MAX),
+            clock: Cell::new(timers::coarse()),
             blocked: Cell::new(ptr::null_mut()),
             injected_first: Cell::new(true),
             closing: Closing::default(),

@@ -42,6 +42,7 @@ impl Worker {
 
     /// Takes in what has happened elsewhere, without blocking.
     pub(in crate::sched) fn look_around(&self) {
+        self.clock.set(timers::coarse());
         let ticks = self.ticks();
         let fresh = self.seat.as_ref().is_some_and(|seat| !seat.fresh.is_empty());
         self.poll_at.set(ticks.wrapping_add(if fresh { FRESH_EVERY } else { TURN }));
