@@ -35,7 +35,7 @@ fn an_address_in_use_is_named() {
 
 #[test]
 fn what_nobody_asked_for_is_answered_with_the_usage() {
-    let wrong: [(&str, &[&str]); 15] = [
+    let wrong: [(&str, &[&str]); 16] = [
         ("echo", &["--nonsense"]),
         ("echo", &["127.0.0.1:0", "more"]),
         ("http", &["--nonsense"]),
@@ -46,6 +46,7 @@ fn what_nobody_asked_for_is_answered_with_the_usage() {
         ("bench", &["nonsense"]),
         ("bench", &["spawn", "many"]),
         ("bench", &["yield", "more"]),
+        ("bench", &["ping", "1"]),
         ("bench", &["echo", "0", "0"]),
         ("split", &["nonsense"]),
         ("split", &["--against"]),
