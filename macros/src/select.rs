@@ -9,7 +9,7 @@
 //!
 //! A body in braces is handed on as it is, unparsed, and needs no comma: what is wrong in it is the compiler's to say.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, TokenStream};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Error, Expr, Pat, Result, Stmt, Token, parenthesized, token};
 
@@ -47,9 +47,9 @@ struct DefaultArm {
 
 /// What an arm does.
 enum Body {
-    Block(TokenTree),
+    Block(Group),
     /// As the end of a block, so that it is printed with the parentheses that it needs there.
-    Expression(Stmt),
+    Expression(Box<Stmt>),
 }
 
 /// The expansion, or else the error.
@@ -153,7 +153,7 @@ impl Parse for Body {
         let body = if is_block(input) {
             Body::Block(input.parse()?)
         } else {
-            let body = Body::Expression(Stmt::Expr(input.parse()?, None));
+            let body = Body::Expression(Box::new(Stmt::Expr(input.parse()?, None)));
             if !input.is_empty() && !input.peek(Token![,]) {
                 return Err(input.error("expected `,` at the end of the arm before this"));
             }
@@ -167,6 +167,6 @@ impl Parse for Body {
 /// Whether what comes is braces, and not an expression that begins with them.
 fn is_block(input: ParseStream) -> bool {
     let rest = input.fork();
-    let braces = input.peek(token::Brace) && rest.parse::<TokenTree>().is_ok();
+    let braces = input.peek(token::Brace) && rest.parse::<Group>().is_ok();
     braces && (rest.is_empty() || rest.peek(Token![,]) || rest.peek(Token![;]) || rest.peek(syn::Ident))
 }
