@@ -105,9 +105,9 @@ fn elements_fields_and_calls_are_asked_once() {
 fn temporaries_live_as_long_as_the_body() {
     everywhere(|| {
         let (sender, receiver) = filled(1);
-        let absent: Option<&Receiver<i32>> = None;
+        let others: [Receiver<i32>; 0] = [];
         let body = select! {
-            recv(absent.unwrap_or(&never())) -> _ => unreachable!("nothing comes from there"),
+            recv(others.first().unwrap_or(&never())) -> _ => unreachable!("nothing comes from there"),
             // The only receiver, but for one that is a temporary.
             recv({ receiver }) -> message => {
                 assert_eq!(message, Ok(1));
@@ -176,8 +176,8 @@ fn forty_arms() {
     everywhere(|| {
         let channels: Vec<_> = (0..40).map(|_| unbounded()).collect();
         let r = |n: usize| &channels[n].1;
-        for n in 0..40 {
-            channels[n].0.send(n).unwrap();
+        for (n, (sender, _)) in channels.iter().enumerate() {
+            sender.send(n).unwrap();
             let received = select! {
                 recv(r(0)) -> m => m, recv(r(1)) -> m => m, recv(r(2)) -> m => m, recv(r(3)) -> m => m, recv(r(4)) -> m => m,
                 recv(r(5)) -> m => m, recv(r(6)) -> m => m, recv(r(7)) -> m => m, recv(r(8)) -> m => m, recv(r(9)) -> m => m,
