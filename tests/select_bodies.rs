@@ -38,6 +38,12 @@ fn the_value_is_that_of_the_body() {
 }
 
 #[test]
+#[allow(
+    clippy::never_loop,
+    clippy::manual_unwrap_or_default,
+    clippy::redundant_closure_call,
+    reason = "they are there for their shapes"
+)]
 fn expressions_of_all_kinds_are_bodies() {
     everywhere(|| {
         let (sender, receiver) = unbounded::<i32>();

@@ -9,7 +9,7 @@
 //!
 //! A body in braces is handed on as it is, unparsed, and needs no comma: what is wrong in it is the compiler's to say.
 
-use proc_macro2::{Group, Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Error, Expr, Pat, Result, Stmt, Token, parenthesized, token};
 
@@ -47,7 +47,8 @@ struct DefaultArm {
 
 /// What an arm does.
 enum Body {
-    Block(Group),
+    /// Braces, or what a macro calls a block.
+    Block(TokenTree),
     /// As the end of a block, so that it is printed with the parentheses that it needs there.
     Expression(Box<Stmt>),
 }
@@ -167,6 +168,6 @@ impl Parse for Body {
 /// Whether what comes is braces, and not an expression that begins with them.
 fn is_block(input: ParseStream) -> bool {
     let rest = input.fork();
-    let braces = input.peek(token::Brace) && rest.parse::<Group>().is_ok();
+    let braces = input.peek(token::Brace) && rest.parse::<TokenTree>().is_ok();
     braces && (rest.is_empty() || rest.peek(Token![,]) || rest.peek(Token![;]) || rest.peek(syn::Ident))
 }
