@@ -40,6 +40,7 @@ fn the_value_is_that_of_the_body() {
 #[test]
 #[allow(
     clippy::never_loop,
+    clippy::manual_unwrap_or,
     clippy::manual_unwrap_or_default,
     clippy::redundant_closure_call,
     reason = "they are there for their shapes"
