@@ -7,6 +7,7 @@ use everywhere::everywhere;
 use morestack::channel::{Receiver, SendError, Sender, bounded, select, select_biased, unbounded};
 use morestack::thread;
 use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -107,5 +108,33 @@ fn a_message_may_have_ways_out_that_it_does_not_take() {
         numbers.push(2);
         drop(receiver);
         assert_eq!(forward(&mut numbers, &sender, &stopped), Err("no receiver"));
+    });
+}
+
+/// Selects a send whose message is never finished.
+fn give_up(sender: &Sender<i32>, how: fn() -> Option<i32>) -> Option<()> {
+    let (_other, others) = bounded::<()>(0);
+    select! {
+        send(sender, how()?) -> _ => unreachable!("nothing can be sent"),
+        recv(others) -> _ => unreachable!("nobody sends"),
+    }
+    Some(())
+}
+
+#[test]
+fn what_was_selected_for_a_message_that_is_not_finished_goes_to_others() {
+    everywhere(|| {
+        for room in [Some(0), Some(1), None] {
+            let (sender, receiver) = room.map_or_else(unbounded, bounded);
+            let other = thread::spawn(move || receiver.iter().collect::<Vec<_>>());
+            let ways: [fn() -> Option<i32>; 2] = [|| None, || panic::resume_unwind(Box::new("no message"))];
+            for how in ways {
+                let ended = panic::catch_unwind(AssertUnwindSafe(|| give_up(&sender, how)));
+                assert!(ended.is_err(), "it is a panic, as it is to drop a `SelectedOperation`");
+                sender.send(1).unwrap();
+            }
+            drop(sender);
+            assert_eq!(other.join().unwrap(), [1, 1]);
+        }
     });
 }
