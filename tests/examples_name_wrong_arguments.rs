@@ -35,7 +35,7 @@ fn an_address_in_use_is_named() {
 
 #[test]
 fn what_nobody_asked_for_is_answered_with_the_usage() {
-    let wrong: [(&str, &[&str]); 15] = [
+    let wrong: [(&str, &[&str]); 23] = [
         ("echo", &["--nonsense"]),
         ("echo", &["127.0.0.1:0", "more"]),
         ("http", &["--nonsense"]),
@@ -46,7 +46,15 @@ fn what_nobody_asked_for_is_answered_with_the_usage() {
         ("bench", &["nonsense"]),
         ("bench", &["spawn", "many"]),
         ("bench", &["yield", "more"]),
+        ("bench", &["ping", "1"]),
         ("bench", &["echo", "0", "0"]),
+        ("pipeline", &[]),
+        ("pipeline", &["--nonsense", "file"]),
+        ("pipeline", &["--top", "many", "file"]),
+        ("pipeline", &["--workers", "0", "file"]),
+        ("pipeline", &["--timeout", "-1", "file"]),
+        ("pipeline", &["--timeout"]),
+        ("pipeline", &["--top", "1"]),
         ("split", &["nonsense"]),
         ("split", &["--against"]),
         ("split", &["--against", "true"]),

@@ -8,6 +8,9 @@
 //! | `yield` | two tasks that give way to each other |
 //! | `mem [N]` | memory of N parked tasks (100,000), and how long they take to park and to end |
 //! | `fanout` | work for the processor, split over 64 tasks: with WORKERS=2 it should take half of the time of WORKERS=1 |
+//! | `ping` | two tasks that hand numbers to and fro, over channels without a buffer |
+//! | `bchan` | producers and consumers of a channel with room for 128 messages, one and four of each |
+//! | `select` | `select!` over three channels: with a message in one, and waiting for another task |
 //! | `timers [N]` | N sleepers (100,000) of 1 to 100 ms: the time for all, and how late they wake |
 //! | `deep` | recursions of compiled Rust in fresh tasks, the first time and again |
 //! | `deep_asm` | the same in mapped code, on a go segment that grows by moving |
@@ -22,6 +25,7 @@
 //! Names, sizes and repetitions are those of the same rows written for other runtimes (Go's with `go.` in place of
 //! `ours.`), so that figures can be compared line by line.
 
+mod bchan;
 mod deep;
 mod deep_asm;
 mod fanout;
@@ -29,7 +33,9 @@ mod frames;
 mod hot;
 mod memory;
 mod overflow;
+mod ping;
 mod report;
+mod select;
 mod serve;
 mod spawn;
 mod timers;
@@ -43,7 +49,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 const USAGE: &str = "usage: bench ROW, where ROW is one of
-    spawn [N]   yield   mem [N]   fanout   timers [N]
+    spawn [N]   yield   mem [N]   fanout   timers [N]   ping   bchan   select
     deep   deep_asm   hot   raw PORT   echo PORT [BUF]   overflow
 WORKERS in the environment is the number of workers (1)";
 
@@ -92,6 +98,9 @@ fn row(arguments: &[String]) -> Result<Row, String> {
         "yield" => plain(yields::run),
         "mem" => sized(memory::run, second()?),
         "fanout" => plain(fanout::run),
+        "ping" => plain(ping::run),
+        "bchan" => plain(bchan::run),
+        "select" => plain(select::run),
         "timers" => sized(timers::run, second()?),
         "deep" => plain(deep::run),
         "deep_asm" => plain(deep_asm::run),

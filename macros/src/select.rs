@@ -47,9 +47,10 @@ struct DefaultArm {
 
 /// What an arm does.
 enum Body {
+    /// Braces, or what a macro calls a block.
     Block(TokenTree),
     /// As the end of a block, so that it is printed with the parentheses that it needs there.
-    Expression(Stmt),
+    Expression(Box<Stmt>),
 }
 
 /// The expansion, or else the error.
@@ -153,7 +154,7 @@ impl Parse for Body {
         let body = if is_block(input) {
             Body::Block(input.parse()?)
         } else {
-            let body = Body::Expression(Stmt::Expr(input.parse()?, None));
+            let body = Body::Expression(Box::new(Stmt::Expr(input.parse()?, None)));
             if !input.is_empty() && !input.peek(Token![,]) {
                 return Err(input.error("expected `,` at the end of the arm before this"));
             }

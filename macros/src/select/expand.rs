@@ -20,7 +20,7 @@
 //! if nobody can tell when its message is made.
 
 use super::{Arm, Body, DefaultArm, Operation, Select};
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprReference, Pat};
@@ -206,6 +206,12 @@ fn is_inert(expression: &Expr) -> bool {
 impl ToTokens for Body {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {
+            Body::Block(TokenTree::Group(block)) if block.delimiter() == Delimiter::Brace => {
+                // Braces of our own, at the place of the program's: which need not be told that the expansion would do without.
+                let mut braces = Group::new(Delimiter::Brace, block.stream());
+                braces.set_span(Span::mixed_site().located_at(block.span()));
+                braces.to_tokens(tokens);
+            }
             Body::Block(block) => block.to_tokens(tokens),
             Body::Expression(expression) => expression.to_tokens(tokens),
         }
