@@ -8,12 +8,14 @@
 mod sched {
     #[path = "../../src/sched/lock.rs"]
     pub mod lock;
+    #[path = "../../src/sched/on.rs"]
+    #[allow(dead_code, reason = "reports need the rest")]
+    pub mod on;
     #[path = "../../src/sched/queue.rs"]
     #[allow(dead_code, reason = "other things that wait need the rest")]
     pub mod queue;
     pub mod sync;
-    pub mod wait;
-    pub mod waker;
+    pub use crate::waits::{wait, waker};
 
     /// Nothing else runs here that a task could give way to.
     pub fn pay() {}
@@ -34,6 +36,12 @@ mod sched {
 mod sched {
     pub mod sync;
 }
+
+#[cfg(loom)]
+#[path = "loom_common/waits.rs"]
+mod waits;
+#[cfg(loom)]
+use sched::{on, queue};
 
 #[path = "../src/channel"]
 #[allow(dead_code, reason = "the channels need the rest")]

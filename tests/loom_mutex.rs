@@ -6,6 +6,9 @@
 #[cfg(not(loom))]
 #[path = "../src/sched/lock.rs"]
 mod lock;
+#[path = "../src/sched/on.rs"]
+#[allow(dead_code, reason = "reports need the rest")]
+mod on;
 #[path = "../src/sched/queue.rs"]
 #[allow(dead_code, reason = "channels need the rest")]
 mod queue;
@@ -44,7 +47,7 @@ mod lock {
 /// Where the shipped file looks for the others.
 mod sched {
     pub(crate) use crate::waits::wait;
-    pub(crate) use crate::{lock, queue, sync};
+    pub(crate) use crate::{lock, on, queue, sync};
 }
 
 use raw_mutex::RawMutex;
@@ -168,7 +171,7 @@ mod models {
             ("three, one loses and leaves", || at_once(lock, [lock, lose_and_leave]), Some(3)),
             ("one twice, one leaves", || at_once(lock_twice, [lock, leave]), Some(2)),
         ];
-        all_pass("sync/raw_mutex.rs", &models).are_needed(&models);
+        all_pass(&["sync/raw_mutex.rs"], &models).are_needed(&models);
     }
 }
 

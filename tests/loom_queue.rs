@@ -5,6 +5,9 @@
 
 #[path = "../src/sched/lock.rs"]
 mod lock;
+#[path = "../src/sched/on.rs"]
+#[allow(dead_code, reason = "reports need the rest")]
+mod on;
 #[path = "../src/sched/queue.rs"]
 #[allow(dead_code, reason = "channels need the rest")]
 mod queue;
@@ -18,9 +21,13 @@ mod sync;
 #[path = "loom_common/waits.rs"]
 mod waits;
 
+use on::{On, WaitsFor};
 use queue::{Node, Queue, State, Turn};
 use std::ptr;
 use waits::{wait, waker};
+
+/// What the waits are for.
+const ON: On = On::any(WaitsFor::Unpark);
 
 /// What has been claimed, in order, by its slot.
 fn claims(queue: &mut Queue) -> Vec<usize> {
@@ -34,7 +41,7 @@ fn claims(queue: &mut Queue) -> Vec<usize> {
 
 /// Turns of one thread, in one queue, as `f` puts them there; each has its number in its slot.
 fn in_queue(f: impl FnOnce(&mut Queue, &[Node])) -> Vec<usize> {
-    let turns: Vec<_> = (0..4).map(|_| Turn::new()).collect();
+    let turns: Vec<_> = (0..4).map(|_| Turn::new(ON)).collect();
     let node = |i: usize| Node::alone(&turns[i], ptr::without_provenance_mut(i));
     let nodes: Vec<_> = (0..4).map(node).collect();
     let mut queue = Queue::new();
@@ -134,7 +141,7 @@ mod models {
     /// One waits on both sides, and both want to end it: one does, and the other finds nobody.
     fn one_of_two() {
         let sides = Sides::new();
-        let turn = Turn::new();
+        let turn = Turn::new(ON);
         let nodes = [0, 1].map(|case| Node::of_case(&turn, case, ptr::null_mut()));
         for (side, node) in nodes.iter().enumerate() {
             sides.push(side, node);
@@ -152,7 +159,7 @@ mod models {
     /// One leaves early: either nobody finds it, or it has the gift.
     fn leaves() {
         let sides = Sides::new();
-        let turn = Turn::new();
+        let turn = Turn::new(ON);
         let node = Node::alone(&turn, ptr::null_mut());
         sides.push(0, &node);
         let giver = sides.giver(0);
@@ -167,7 +174,7 @@ mod models {
     /// One who waits on two sides claims its own turn: then nobody else can.
     fn withdraws() {
         let sides = Sides::new();
-        let turn = Turn::new();
+        let turn = Turn::new(ON);
         let nodes = [0, 1].map(|case| Node::of_case(&turn, case, ptr::null_mut()));
         for (side, node) in nodes.iter().enumerate() {
             sides.push(side, node);
@@ -189,7 +196,7 @@ mod models {
     /// Who is told to wait for the other side finds there what is offered.
     fn is_offered_something() {
         let sides = Sides::new();
-        let turn = Turn::new();
+        let turn = Turn::new(ON);
         let node = Node::alone(&turn, ptr::null_mut());
         sides.push(0, &node);
         let giver = thread::spawn({
@@ -210,16 +217,49 @@ mod models {
         assert!(turn.state().is_open());
     }
 
+    /// One waits on two sides and is told on one. A node that it finds taken out of the other, without a lock, is its own again: it
+    /// goes into another queue, behind another lock.
+    fn has_its_nodes_back() {
+        let sides = Sides::new();
+        let turn = Turn::new(ON);
+        let nodes = [0, 1].map(|case| Node::of_case(&turn, case, ptr::null_mut()));
+        sides.push(0, &nodes[0]);
+        sides.push(1, &nodes[1]);
+        let givers = [0, 1].map(|side| {
+            let sides = sides.clone();
+            thread::spawn(move || {
+                let claim = sides.0[side].queue.lock().unwrap().claim();
+                if let Some(claim) = claim {
+                    claim.done().wake();
+                }
+            })
+        });
+        let State::Done(_) = wait::wait_claimed(&turn) else { panic!("{:?}", turn.state()) };
+        for (side, node) in nodes.iter().enumerate() {
+            if node.is_queued() {
+                sides.0[side].queue.lock().unwrap().remove(node);
+            }
+            let mut other = Queue::new();
+            // SAFETY: in no queue, and out of this one at once.
+            unsafe { other.push(node) };
+            assert!(other.remove(node));
+        }
+        for giver in givers {
+            giver.join().unwrap();
+        }
+    }
+
     #[test]
     fn queue() {
-        let models: [Model; 5] = [
+        let models: [Model; 6] = [
             ("one of two", one_of_two, Some(3)),
+            ("has its nodes back", has_its_nodes_back, Some(3)),
             ("leaves", leaves, None),
             ("withdraws", withdraws, None),
             ("is offered something", is_offered_something, None),
             ("first come, first served", first_come_first_served, None),
         ];
-        all_pass("sched/queue.rs", &models).are_needed(&models);
+        all_pass(&["sched/queue.rs"], &models).are_needed(&models);
     }
 
     /// Two in a lock: loom sees it if they are there at once, or if one does not see what the other wrote.
@@ -248,7 +288,7 @@ mod models {
     #[test]
     fn lock() {
         let models: [Model; 1] = [("two in a lock", two_in_a_lock, None)];
-        all_pass("sched/lock.rs", &models).are_needed(&models);
+        all_pass(&["sched/lock.rs"], &models).are_needed(&models);
     }
 }
 
@@ -287,7 +327,7 @@ mod threads {
             }
             let mut taken = [0, 0];
             for _ in 0..WAITS {
-                let turn = Turn::new();
+                let turn = Turn::new(ON);
                 let nodes = [0, 1].map(|case| Node::of_case(&turn, case, ptr::null_mut()));
                 for (queue, node) in queues.iter().zip(&nodes) {
                     // SAFETY: taken out below.

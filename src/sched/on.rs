@@ -17,7 +17,7 @@ pub enum WaitsFor {
     Join,
     /// The end of the tasks of a scope.
     ScopeEnd,
-    /// A thread that runs a closure for it: [`blocking`](crate::blocking).
+    /// A thread that runs a closure for it: `blocking`.
     Blocking,
     /// A runtime that shuts down.
     Shutdown,

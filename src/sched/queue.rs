@@ -29,7 +29,7 @@
 //! more was taken out by somebody who has claimed the turn, or found that another had; to see that takes no lock.
 
 use super::on::On;
-use super::sync::{Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release};
+use super::sync::{Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release, UnsafeCell};
 use super::waker::{Wake, Who};
 use std::cell::Cell;
 use std::ptr;
@@ -130,6 +130,27 @@ impl Turn {
     }
 }
 
+/// A neighbour in a queue, or null. Used by who has the queue.
+struct Link(UnsafeCell<*const Node>);
+
+impl Link {
+    fn none() -> Link {
+        Link(UnsafeCell::new(ptr::null()))
+    }
+
+    #[inline]
+    fn get(&self) -> *const Node {
+        // SAFETY: one at a time has the queue.
+        self.0.with(|link| unsafe { *link })
+    }
+
+    #[inline]
+    fn set(&self, node: *const Node) {
+        // SAFETY: as above.
+        self.0.with_mut(|link| unsafe { *link = node });
+    }
+}
+
 /// A turn's place in a queue. In the frame of who waits; out of the queue before that is left.
 pub(crate) struct Node {
     turn: *const Turn,
@@ -140,8 +161,8 @@ pub(crate) struct Node {
     slot: Cell<*mut ()>,
     /// Cleared as the last thing that others do with the node.
     queued: AtomicBool,
-    next: Cell<*const Node>,
-    prev: Cell<*const Node>,
+    next: Link,
+    prev: Link,
 }
 
 impl Node {
@@ -160,8 +181,8 @@ impl Node {
             alone: false,
             slot: Cell::new(slot),
             queued: AtomicBool::new(false),
-            next: Cell::new(ptr::null()),
-            prev: Cell::new(ptr::null()),
+            next: Link::none(),
+            prev: Link::none(),
         }
     }
 
@@ -260,7 +281,7 @@ impl Queue {
         let was_there = node.is_queued();
         if was_there {
             self.unlink(node);
-            node.queued.store(false, Release);
+            node.queued.store(false, Relaxed);
         }
         was_there
     }

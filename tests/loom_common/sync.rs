@@ -219,11 +219,6 @@ counting!(AtomicU8, u8);
 counting!(AtomicU64, u64);
 counting!(AtomicUsize, usize);
 
-/// For who waits for a few instructions of another thread.
-pub fn pause(_tries: &mut u32) {
-    loom::thread::yield_now();
-}
-
 /// What others may reach, with loom looking at who does.
 pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
 
