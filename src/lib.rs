@@ -53,7 +53,8 @@
 //! A task runs on whichever worker takes it first, and never changes its OS thread once it has started, so what is not `Send` may
 //! live across any call. Rust code is not preempted: it gives way where it waits, and where it calls
 //! [`yield_now`](thread::yield_now). So a call that blocks the OS thread blocks the other tasks of that worker too, and a std
-//! `Mutex` that one of them holds while it is parked is a deadlock: [`blocking`] is for that. A task that runs for over
+//! `Mutex` that one of them holds while it is parked is a deadlock: [`sync`] has locks that may be held then, and [`blocking`] is
+//! for calls that block. A task that runs for over
 //! 100 ms without a switch, or that the kernel blocks while others are ready, is [reported](runtime::set_report_hook).
 //!
 //! # Thread-locals

@@ -55,7 +55,7 @@ fn rwlock() {
                 for round in 0..ROUNDS {
                     let n = member * ROUNDS + round;
                     _ = timeout(moment(n), || {
-                        if n % 3 == 0 {
+                        if n.is_multiple_of(3) {
                             let mut held = sum.write().unwrap();
                             entered.fetch_add(1, SeqCst);
                             *held += 1;

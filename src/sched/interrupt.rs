@@ -91,8 +91,8 @@ impl Drop for InFlight {
 }
 
 /// Whether the panic of the current task, or of the calling thread outside tasks, is an interruption: a cancellation, or the end
-/// of a `timeout`. To be asked while it panics. Who has caught the payload of one and keeps it, and panics then, is taken for
-/// interrupted too.
+/// of a `timeout`. To be asked while it panics. Who has caught the payload of one and keeps it, or has given it to another task or
+/// thread, and panics then, is taken for interrupted too.
 #[cold]
 pub(crate) fn unwinding() -> bool {
     Here::new().in_flight.get() > 0

@@ -45,7 +45,12 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 impl<T: ?Sized> UnwindSafe for Mutex<T> {}
 impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
 
-/// The right to use the value of a [`Mutex`]. Gives the lock back when it is dropped.
+/// The right to use the value of a [`Mutex`]. Gives the lock back when it is dropped, which is where it was taken:
+///
+/// ```compile_fail,E0277
+/// fn send(_: impl Send) {}
+/// send(morestack::sync::Mutex::new(()).lock().unwrap());
+/// ```
 #[must_use = "the lock is given back at once if this is not kept"]
 #[clippy::has_significant_drop]
 pub struct MutexGuard<'a, T: ?Sized + 'a> {

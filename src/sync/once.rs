@@ -72,6 +72,7 @@ impl Once {
     /// Not done.
     #[inline]
     #[must_use]
+    #[allow(clippy::new_without_default, reason = "std's has none")]
     pub const fn new() -> Once {
         Once { state: AtomicU8::new(INCOMPLETE), waiters: Waiters::new() }
     }

@@ -277,7 +277,7 @@ impl Semaphore {
         let left = sum - wanted * ONE;
         match self::wanted(&waiters) {
             None => {
-                self.state.fetch_sub(wanted * ONE | WAITING, Relaxed);
+                self.state.fetch_sub((wanted * ONE) | WAITING, Relaxed);
                 Some((claim, false))
             }
             Some(next) => {

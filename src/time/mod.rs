@@ -52,7 +52,8 @@ impl From<Elapsed> for io::Error {
 /// - all, where panics abort.
 ///
 /// It unwinds as [`resume_unwind`](std::panic::resume_unwind) does, without the panic hook. So:
-/// - `panicking()` is true in the destructors, and std's mutexes whose guards they drop are poisoned.
+/// - `panicking()` is true in the destructors, and std's mutexes whose guards they drop are poisoned. Those of
+///   [`sync`](crate::sync) are not.
 /// - What the closure was changing is left as it was at the wait.
 /// - A `catch_unwind` in the closure catches it. The next wait then unwinds again, but who catches everything and never
 ///   waits is not ended.

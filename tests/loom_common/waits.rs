@@ -5,6 +5,8 @@
 
 #[cfg(loom)]
 use loom::thread_local;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 #[cfg(not(loom))]
 use std::thread_local;
@@ -67,14 +69,19 @@ mod signal {
 
 use signal::Signal;
 
+/// What there is of each thread.
+struct Here {
+    signal: Arc<Signal>,
+    /// How many waits are not interrupted.
+    patience: Cell<u32>,
+}
+
 thread_local! {
-    static SIGNAL: Arc<Signal> = Arc::new(Signal::new());
-    /// How many waits of this thread are not interrupted.
-    static PATIENCE: std::cell::Cell<u32> = std::cell::Cell::new(u32::MAX);
+    static HERE: Here = Here { signal: Arc::new(Signal::new()), patience: Cell::new(u32::MAX) };
 }
 
 fn signal() -> Arc<Signal> {
-    SIGNAL.with(Arc::clone)
+    HERE.with(|here| here.signal.clone())
 }
 
 pub mod waker {
@@ -113,20 +120,21 @@ struct Interrupted;
 
 /// Runs `f`, of whose waits all after the first so many are interrupted, whatever has happened by then. `false`: one was.
 pub fn with_patience(waits: u32, f: impl FnOnce()) -> bool {
-    PATIENCE.with(|patience| patience.set(waits));
-    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
-    PATIENCE.with(|patience| patience.set(u32::MAX));
+    HERE.with(|here| here.patience.set(waits));
+    let ended = panic::catch_unwind(AssertUnwindSafe(f));
+    HERE.with(|here| here.patience.set(u32::MAX));
     match ended {
         Ok(()) => true,
         Err(payload) if payload.is::<Interrupted>() => false,
-        Err(payload) => std::panic::resume_unwind(payload),
+        Err(payload) => panic::resume_unwind(payload),
     }
 }
 
 pub mod wait {
-    use super::{Interrupted, PATIENCE, signal};
+    use super::{HERE, Interrupted, signal};
     use crate::on::On;
     use crate::queue::{State, Turn};
+    use std::panic;
     use std::time::Instant;
 
     pub fn wait_turn(turn: &Turn, deadline: Option<Instant>) -> State {
@@ -134,9 +142,9 @@ pub mod wait {
         if deadline.is_some() {
             return turn.state();
         }
-        let left = PATIENCE.with(|patience| patience.replace(patience.get().saturating_sub(1)));
+        let left = HERE.with(|here| here.patience.replace(here.patience.get().saturating_sub(1)));
         if left == 0 {
-            std::panic::resume_unwind(Box::new(Interrupted));
+            panic::resume_unwind(Box::new(Interrupted));
         }
         wait_claimed(turn)
     }
