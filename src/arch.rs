@@ -204,7 +204,8 @@ __mapped_asm!(
     include_str!(concat!(env!("OUT_DIR"), "/asm/switch.s")),
     include_str!(concat!(env!("OUT_DIR"), "/asm/start.s")),
     include_str!(concat!(env!("OUT_DIR"), "/asm/enter.s")),
-    include_str!(concat!(env!("OUT_DIR"), "/asm/call_rust.s"))
+    include_str!(concat!(env!("OUT_DIR"), "/asm/call_rust.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/asm/look.s"))
 );
 
 #[cfg(morestack_split)]
@@ -225,6 +226,8 @@ unsafe extern "C" {
     pub(crate) fn morestack_switch(to: *mut G);
     /// Runs `f(arg)` on the system stack. asm/switch.s.
     pub(crate) fn morestack_systemstack(f: unsafe extern "C" fn(*mut ()), arg: *mut ());
+    /// Runs `f(arg)`, which must not unwind, and from which an unwinder goes on with the frames of `g`. asm/look.s.
+    pub(crate) fn morestack_look(g: *mut G, f: unsafe extern "C" fn(*mut ()), arg: *mut ());
     /// Calls a mapped function on `g`'s go segment; 1 if a panic was carried here. asm/enter.s.
     pub(crate) fn morestack_enter(entry: usize, frame: *mut u64, words: usize, g: *mut G) -> usize;
     #[link_name = "morestack_mapped_start$entry"]
@@ -247,6 +250,11 @@ pub(crate) fn mapped_start() -> usize {
 /// Where a fresh Rust task begins.
 pub(crate) fn closure_start() -> usize {
     morestack_closure_start as *const () as usize
+}
+
+/// Where the function begins behind which an unwinder finds the frames of another task.
+pub(crate) fn look_start() -> usize {
+    morestack_look as *const () as usize
 }
 
 /// Whether this is a function of a split build that calls what `%r11` says.

@@ -15,7 +15,11 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+pub use crate::sched::inspect::{
+    Dump, Metrics, SegmentCount, Stack, State, TaskInfo, WorkerInfo, dump, dump_on_sigquit, metrics,
+};
 pub use crate::sched::monitor::{Frame, Place, Report, SystemCall, TaskLabel, set_report_hook, take_report_hook};
+pub use crate::sched::on::WaitsFor;
 pub use crate::sched::runtime::Leftover;
 
 use crate::sched::OWN_THREAD_STACK;
@@ -293,6 +297,7 @@ pub fn __main<R: Send + 'static>(workers: Option<usize>, body: fn() -> R) -> R {
     if let Some(workers) = workers {
         let _first = DEFAULT_WORKERS.set(workers);
     }
+    dump_on_sigquit();
     default().run(body)
 }
 

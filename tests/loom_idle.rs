@@ -13,7 +13,7 @@ mod inbox;
 mod sync;
 #[cfg(not(loom))]
 #[path = "../src/sched/sync.rs"]
-#[allow(unused_imports, reason = "other files need the rest")]
+#[allow(unused_imports, dead_code, reason = "other files need the rest")]
 mod sync;
 
 use idle::{Idle, Sleeper};

@@ -19,7 +19,7 @@ mod raw_mutex;
 mod sync;
 #[cfg(not(loom))]
 #[path = "../src/sched/sync.rs"]
-#[allow(unused_imports, reason = "other files need the rest")]
+#[allow(unused_imports, dead_code, reason = "other files need the rest")]
 mod sync;
 #[path = "loom_common/waits.rs"]
 mod waits;

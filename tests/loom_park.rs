@@ -10,7 +10,7 @@ mod park;
 mod sync;
 #[cfg(not(loom))]
 #[path = "../src/sched/sync.rs"]
-#[allow(unused_imports, reason = "other files need the rest")]
+#[allow(unused_imports, dead_code, reason = "other files need the rest")]
 mod sync;
 
 use park::ParkState;

@@ -112,6 +112,7 @@ fn a_message_may_have_ways_out_that_it_does_not_take() {
 }
 
 /// Selects a send whose message is never finished.
+#[allow(unreachable_code, reason = "that is what it shows")]
 fn give_up(sender: &Sender<i32>, how: fn() -> Option<i32>) -> Option<()> {
     let (_other, others) = bounded::<()>(0);
     select! {
@@ -130,7 +131,7 @@ fn what_was_selected_for_a_message_that_is_not_finished_goes_to_others() {
             let ways: [fn() -> Option<i32>; 2] = [|| None, || panic::resume_unwind(Box::new("no message"))];
             for how in ways {
                 let ended = panic::catch_unwind(AssertUnwindSafe(|| give_up(&sender, how)));
-                assert!(ended.is_err(), "it is a panic, as it is to drop a `SelectedOperation`");
+                assert!(matches!(ended, Ok(None) | Err(_)), "nothing else is made of it");
                 sender.send(1).unwrap();
             }
             drop(sender);

@@ -263,7 +263,7 @@ impl<T> Receiver<T> {
         TryIter::new(self)
     }
 
-    /// Whether both receive from the same channel. [`never`](super::never)s are all the same.
+    /// Whether both receive from the same channel. [`never()`](super::never())s are all the same.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         match (&self.0, &other.0) {
             (ReceiverKind::Bounded(a), ReceiverKind::Bounded(b)) => a.same_channel(b),

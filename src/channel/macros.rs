@@ -21,8 +21,8 @@
 ///
 /// For a number of operations that is not known in advance there is [`Select`](crate::channel::Select).
 ///
-/// # Panics
-/// If the message of a selected `send` is not finished: because it panics, returns or breaks. Somebody may be waiting for it.
+/// If the message of a selected `send` is not finished, because it panics, returns or breaks, nothing is sent, and whoever was about to
+/// receive it waits on. (`crossbeam-channel` panics then.)
 ///
 /// # Cost
 /// Waiting allocates nothing. One `recv` alone, with or without a `default`, is a call of `recv`, `try_recv` or `recv_timeout`.

@@ -16,7 +16,7 @@
 //! - [`bounded`] has room for so many messages; for none, too: then sender and receiver meet, and the message goes straight from one
 //!   frame to the other.
 //! - [`unbounded`] has always room.
-//! - [`after`], [`at`] and [`tick`] are clocks: what is received is the time. [`never`] has no message ever.
+//! - [`after`], [`at`] and [`tick`] are clocks: what is received is the time. [`never()`] has no message ever.
 //! - [`select!`] and [`Select`] wait for several at once.
 //!
 //! # Who gets what
@@ -54,6 +54,7 @@ pub use crossbeam_channel::{
 };
 pub use handle::{Receiver, Sender};
 pub use iter::{IntoIter, Iter, TryIter};
+#[doc(inline)]
 pub use macros::{select, select_biased};
 #[doc(hidden)]
 pub use select::__select;
@@ -125,6 +126,6 @@ pub fn tick(duration: Duration) -> Receiver<Instant> {
 }
 
 /// A receiver that never has a message and is never disconnected: for a `select` one of whose operations is not there.
-pub fn never<T>() -> Receiver<T> {
+pub const fn never<T>() -> Receiver<T> {
     Receiver(ReceiverKind::Never)
 }

@@ -148,6 +148,13 @@ fn decide_waiting<'a>(cases: &mut [Case<'a>], order: &Order, until: Until) -> Op
         wait_for_nothing(until);
         return None;
     }
+    // Once more: what was looked at first may have become ready before what was looked at last was not any more.
+    for i in 0..cases.len() {
+        let case = &cases[order.get(i)];
+        if let Some(grant) = case.operation.attempt() {
+            return Some(SelectedOperation::new(case, grant));
+        }
+    }
     loop {
         let deadline = match until {
             Until::Now => return None,
@@ -466,6 +473,8 @@ pub struct SelectedOperation<'a> {
     operation: &'a (dyn Operation + 'a),
     index: usize,
     grant: Option<Grant>,
+    /// Whether it is a program's own, which has to complete it. `select!` does, unless a message ends it.
+    strict: bool,
     /// Of the thread that selected: a grant may be a partner who waits for this one.
     not_send: PhantomData<*const ()>,
 }
@@ -473,7 +482,13 @@ pub struct SelectedOperation<'a> {
 impl<'a> SelectedOperation<'a> {
     #[inline]
     fn new(case: &Case<'a>, grant: Grant) -> SelectedOperation<'a> {
-        SelectedOperation { operation: case.operation, index: case.index, grant: Some(grant), not_send: PhantomData }
+        SelectedOperation {
+            operation: case.operation,
+            index: case.index,
+            grant: Some(grant),
+            strict: true,
+            not_send: PhantomData,
+        }
     }
 
     /// The index of the operation.
@@ -525,16 +540,16 @@ impl Drop for SelectedOperation<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Some(grant) = self.grant.take() {
-            not_completed(self.operation, grant);
+            not_completed(self.operation, grant, self.strict);
         }
     }
 }
 
 #[cold]
-fn not_completed(operation: &dyn Operation, grant: Grant) {
+fn not_completed(operation: &dyn Operation, grant: Grant, strict: bool) {
     operation.give_back(grant);
     // A task that is cancelled between the two steps has no choice.
-    if !std::thread::panicking() {
+    if strict && !std::thread::panicking() {
         panic!("dropped `SelectedOperation` without completing the operation");
     }
 }
@@ -561,7 +576,9 @@ pub mod __select {
         for (i, case) in cases.iter_mut().enumerate() {
             case.index = i;
         }
-        decide(cases, until, biased)
+        let mut operation = decide(cases, until, biased)?;
+        operation.strict = false;
+        Some(operation)
     }
 
     /// Waits for one of the operations.

@@ -4,17 +4,18 @@
 use super::header::Header;
 use super::idle::{Idle, Sleeper};
 use super::inbox::{Batch, Inbox};
+use super::inspect::{Counts, Request};
 use super::io::PollerHandle;
 use super::runtime::{Stealable, end_unstarted};
 use super::worker::Worker;
-use crate::stack::big;
+use crate::stack::{big, locked};
 use crate::task::g::G;
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// What a worker shows of what it does: written by the worker at each switch, read by the monitor.
 pub(super) struct Pulse {
@@ -110,6 +111,11 @@ pub(crate) struct Mailbox {
     inbox: CachePadded<Inbox<Header>>,
     pub(super) sleeper: Sleeper,
     idle: Arc<Idle>,
+    /// What it counts.
+    pub(super) counts: CachePadded<Counts>,
+    /// Whether somebody wants to know what its tasks do, and who.
+    asked: AtomicBool,
+    requests: Mutex<Vec<Arc<Request>>>,
     /// Wakes the worker out of its poller; not there while it has none.
     poller: OnceLock<Arc<PollerHandle>>,
     /// The thread of the worker, as [`this_thread`] tells.
@@ -204,6 +210,9 @@ impl Mailbox {
             inbox: CachePadded::new(Inbox::new()),
             sleeper: Sleeper::new(),
             idle,
+            counts: CachePadded::default(),
+            asked: AtomicBool::new(false),
+            requests: Mutex::new(Vec::new()),
             poller: OnceLock::new(),
             owner: this_thread(),
             // SAFETY: without preconditions.
@@ -276,7 +285,10 @@ impl Mailbox {
         let this = unsafe { &*this };
         match this.local() {
             // SAFETY: parked, and nobody else makes it ready, so it stands in its G.
-            Some(worker) => unsafe { worker.make_ready(task, next) },
+            Some(worker) => unsafe {
+                this.counts.woken.raise();
+                worker.make_ready(task, next);
+            },
             None => {
                 // SAFETY: until it is pushed, the task is the caller's, and keeps its mailbox. Whoever ends a park is the only one to
                 // deliver the task, so it is in no inbox.
@@ -317,6 +329,25 @@ impl Mailbox {
                 end_unstarted(Stealable(task));
             }
         }
+    }
+
+    /// Asks the worker what its tasks do.
+    pub(super) fn ask(&self, request: &Arc<Request>) {
+        locked(&self.requests).push(request.clone());
+        self.asked.store(true, Ordering::Release);
+        self.alarm();
+    }
+
+    /// Whether it is asked. The worker looks in each turn of its loop, and before it sleeps.
+    #[inline]
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// What it is asked.
+    pub(super) fn take_requests(&self) -> Vec<Arc<Request>> {
+        self.asked.store(false, Ordering::Relaxed);
+        std::mem::take(&mut *locked(&self.requests))
     }
 
     /// The rules by which the worker sleeps.

@@ -15,6 +15,7 @@ mod close;
 mod header;
 mod idle;
 mod inbox;
+pub(crate) mod inspect;
 pub(crate) mod interrupt;
 pub(crate) mod io;
 pub(crate) mod lend;

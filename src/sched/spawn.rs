@@ -1,6 +1,7 @@
 //! Making tasks.
 
 use super::header::{self, Custom, Header};
+use super::inspect::count_spawn;
 use super::runtime::{Seat, Shared, Stealable};
 use super::task::{Join, Mapped, Stage, closure_kind, mapped_kind};
 use super::worker::Worker;
@@ -62,6 +63,7 @@ where
     let size = big.as_ref().map_or(big::DEFAULT_SIZE, BigStack::size);
     let (custom, big) = if eager && !small { (settings.custom(None), big) } else { (settings.custom(big), None) };
     let header = Header::new(kind, settings.name.take(), custom);
+    count_spawn();
     header.promised.set(promised);
     match header::allocate(header, Stage::<F, T>::Fresh(f)) {
         Some(task) => {
@@ -104,6 +106,7 @@ where
     let segment = unsafe { (*thread.m()).cache.alloc(size)? };
     let custom = settings.custom(None);
     let header = Header::new(const { &mapped_kind::<A, R>() }, settings.name.take(), custom);
+    count_spawn();
     let max_stack = header.max_stack();
     let made = header::allocate(header, Mapped::<A, R>::new());
     let made = made.and_then(|task| match slab::alloc(max_stack, task.cast_const().cast()) {

@@ -40,6 +40,8 @@ pub(super) use peek::copy;
 pub use report::{Frame, Place, Report, SystemCall, TaskLabel, set_report_hook, take_report_hook};
 
 use super::OWN_THREAD_STACK;
+use super::inspect::TaskInfo;
+use super::mailbox::{Mailbox, MailboxRef};
 use super::runtime::{Leftover, Shared};
 use crate::stack::layout::GUARD_PREEMPT;
 use crate::stack::{big, locked};
@@ -95,6 +97,24 @@ pub(crate) fn start() -> io::Result<()> {
     Ok(())
 }
 
+/// The workers of the runtimes there are.
+pub(super) fn mailboxes() -> Vec<Vec<MailboxRef>> {
+    locked(&RUNTIMES).iter().map(|watched| watched.shared.mailboxes().to_vec()).collect()
+}
+
+/// What a worker runs, for a dump that it does not answer.
+pub(super) fn what_runs(mailbox: &Mailbox) -> Option<TaskInfo> {
+    let running = mailbox.pulse.running()?;
+    let task = peek::task(running, mailbox)?;
+    let restarts = || peek::system_call(mailbox.tid).is_some_and(peek::Call::restarts);
+    let sample = match peek::thread_state(mailbox.tid) {
+        Some(b'R') => sample::take(mailbox, running, false),
+        Some(b'S' | b'D') if restarts() => sample::take(mailbox, running, true),
+        _ => sample::Sample::default(),
+    };
+    Some(TaskInfo::running(task, sample.place()))
+}
+
 /// Looks at a runtime's workers from now on.
 pub(crate) fn watch(shared: &Arc<Shared>) {
     let workers = (0..shared.workers()).map(|_| Watch::default()).collect();
@@ -104,6 +124,8 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
 
 /// Looks at them no more. The caller has a reference to the runtime besides.
 pub(crate) fn unwatch(shared: &Arc<Shared>) {
+    // Before it is gone from the list, so that figures about the process never fall.
+    super::inspect::retire(shared.mailboxes());
     locked(&RUNTIMES).retain(|watched| !Arc::ptr_eq(&watched.shared, shared));
 }
 

@@ -4,6 +4,7 @@ use crate::sched::OWN_THREAD_STACK;
 use crate::sched::runtime::Leftover;
 use crate::stack::frames::table::Table;
 use crate::stack::locked;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
@@ -193,35 +194,60 @@ impl Place {
     }
 
     /// A place of which only the addresses are known.
-    pub(super) fn of(addresses: &[usize]) -> Place {
+    pub(in crate::sched) fn of(addresses: &[usize]) -> Place {
         let frame = |&address: &usize| Frame { address, function: None, line: None };
         Place { frames: addresses.iter().map(frame).collect() }
     }
 
     /// Finds the names. Takes its time: the first one of a process reads the debug information.
     fn resolve(&mut self) {
+        self.resolve_with(&mut BTreeMap::new());
+    }
+
+    /// The same for several places, with what has been found so far, by address.
+    pub(in crate::sched) fn resolve_with(&mut self, known: &mut BTreeMap<usize, Vec<Frame>>) {
         let mut resolved = Vec::new();
         for (depth, frame) in std::mem::take(&mut self.frames).into_iter().enumerate() {
             // A return address may be the first of another function.
             let pc = if depth == 0 { frame.address } else { frame.address.wrapping_sub(1) };
-            let before = resolved.len();
-            if let Some(mapped) = Table::of_program().ok().and_then(|table| table.find_function(pc)) {
-                let line = Some((mapped.file.to_owned(), mapped.line));
-                resolved.push(Frame { function: Some(mapped.name.to_owned()), line, ..frame });
-                continue;
-            }
-            backtrace::resolve(pc as *mut _, |symbol| {
-                let function = symbol.name().map(|name| format!("{name:#}"));
-                let line = symbol.filename().zip(symbol.lineno());
-                let line = line.map(|(file, line)| (file.display().to_string(), line));
-                resolved.push(Frame { address: frame.address, function, line });
-            });
-            if resolved.len() == before {
-                resolved.push(frame);
-            }
+            resolved.extend(known.entry(pc).or_insert_with(|| names_of(pc, frame)).iter().cloned());
         }
         self.frames = resolved;
     }
+
+    /// The frames from the one on that has called this library, as lines: `, in ...` and so on.
+    pub(in crate::sched) fn fmt_callers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let own = |frame: &Frame| {
+            frame.function.as_ref().is_some_and(|name| {
+                let name = name.trim_start_matches('<');
+                name.starts_with("morestack::") || name.starts_with("morestack_") || name.starts_with("runtime.")
+            })
+        };
+        // Below the closure of a task there is nothing but how it is started.
+        let base = |frame: &Frame| frame.function.as_ref().is_some_and(|name| name == "__rust_try");
+        let callers = self.frames.iter().skip_while(|frame| own(frame)).take_while(|frame| !base(frame));
+        let callers: Vec<_> = callers.cloned().collect();
+        if callers.is_empty() { write!(f, "{self}") } else { write!(f, "{}", Place { frames: callers }) }
+    }
+}
+
+/// The functions at an address: the one that is there, and those that it is inlined into.
+fn names_of(pc: usize, frame: Frame) -> Vec<Frame> {
+    if let Some(mapped) = Table::of_program().ok().and_then(|table| table.find_function(pc)) {
+        let line = Some((mapped.file.to_owned(), mapped.line));
+        return vec![Frame { function: Some(mapped.name.to_owned()), line, ..frame }];
+    }
+    let mut found = Vec::new();
+    backtrace::resolve(pc as *mut _, |symbol| {
+        let function = symbol.name().map(|name| format!("{name:#}"));
+        let line = symbol.filename().zip(symbol.lineno());
+        let line = line.map(|(file, line)| (file.display().to_string(), line));
+        found.push(Frame { address: frame.address, function, line });
+    });
+    if found.is_empty() {
+        found.push(frame);
+    }
+    found
 }
 
 impl fmt::Display for Place {

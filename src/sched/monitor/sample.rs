@@ -37,7 +37,7 @@ const FRAMES: usize = 24;
 /// How long a thread is waited for. One that is blocked for good, or kept off the processor, will not answer.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// The one question that is asked at a time. The monitor writes it while it is idle, the handler while it is taken.
+/// The one question that is asked at a time. Who asks writes it while it is idle, the handler while it is taken.
 struct Question {
     state: AtomicU32,
     tid: AtomicI32,
@@ -47,12 +47,12 @@ struct Question {
     whole: AtomicBool,
 }
 
-// SAFETY: `asked` is written by the monitor in IDLE, and read by who has made it TAKEN.
+// SAFETY: `asked` is written by who asks in IDLE, and read by who has made it TAKEN.
 unsafe impl Sync for Question {}
 
 /// What a thread is asked.
 struct Asked {
-    /// Where it sees what it runs. The monitor keeps this until there is an answer.
+    /// Where it sees what it runs. Who asks keeps this until there is an answer.
     mailbox: *const Mailbox,
     /// What it was seen with.
     running: Running,
@@ -131,14 +131,16 @@ fn install() -> bool {
 }
 
 /// Asks a worker's thread where it is in what it runs. Empty if it does not answer, or runs something else. `blocked`: it is
-/// blocked in the kernel, so its stack may be walked wherever it is. The monitor's only.
+/// blocked in the kernel, so its stack may be walked wherever it is. On a thread that may block.
 pub(super) fn take(mailbox: &Mailbox, running: Running, blocked: bool) -> Sample {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = locked(&ONE_AT_A_TIME);
     if !install() {
         return Sample { frames: Vec::new(), whole: true };
     }
     let tid = mailbox.tid;
     QUESTION.tid.store(tid, Relaxed);
-    // SAFETY: IDLE, and this is the monitor.
+    // SAFETY: IDLE, and nobody else asks.
     unsafe { *QUESTION.asked.get() = Some(Asked { mailbox, running, anywhere: blocked }) };
     QUESTION.state.store(ASKED, Release);
     // SAFETY: without preconditions. To a thread of this process; if it is gone, the kernel says so, and if another one has its
@@ -169,7 +171,7 @@ extern "C" fn on_signal(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut c
     if QUESTION.tid.load(Relaxed) != tid || QUESTION.state.compare_exchange(ASKED, TAKEN, AcqRel, Relaxed).is_err() {
         return;
     }
-    // SAFETY: TAKEN, and the monitor waits for the answer.
+    // SAFETY: TAKEN, and who asks waits for the answer.
     let asked = unsafe {
         (*QUESTION.asked.get()).as_ref().map(|asked| (&(*asked.mailbox).pulse, asked.running, asked.anywhere))
     };

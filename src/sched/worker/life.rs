@@ -24,6 +24,8 @@ impl Worker {
             let live = self.live();
             (*task).index.set(u32::try_from(live.len()).expect("fewer tasks than addresses"));
             live.push(task);
+            self.mail.counts.live.set(live.len());
+            self.mail.counts.started.raise();
             Header::set_mailbox(task, &self.mail);
             let g = (*task).g.get();
             (*g).set_m(self.thread.m());
@@ -47,6 +49,7 @@ impl Worker {
         unsafe {
             let index = (*task).index.get();
             live.swap_remove(index as usize);
+            self.mail.counts.live.set(live.len());
             if let Some(&moved) = live.get(index as usize) {
                 (*moved).index.set(index);
             }

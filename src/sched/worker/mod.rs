@@ -144,6 +144,18 @@ impl Worker {
         unsafe { &*worker }
     }
 
+    /// The worker that runs a task on this thread, if one does.
+    #[inline]
+    pub(super) fn here<'a>() -> Option<&'a Worker> {
+        // SAFETY: as in `running`.
+        unsafe { RUNNING.get().as_ref() }
+    }
+
+    /// Whether the task waits on this thread without having left its stack: its G does not say where it is.
+    pub(super) fn has_blocked(&self, task: *mut Header) -> bool {
+        self.blocked.get() == task
+    }
+
     /// Tasks that have started and not ended.
     pub(super) fn live_count(&self) -> usize {
         self.live().len()

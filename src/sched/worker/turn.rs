@@ -56,9 +56,14 @@ impl Worker {
             unsafe {
                 if (*task).is_fresh() {
                     self.start(task);
+                } else {
+                    self.mail.counts.woken_outside.raise();
                 }
                 self.make_ready(task, false);
             }
+        }
+        if self.mail.is_asked() {
+            self.mail.take_requests().iter().for_each(|request| request.serve(self));
         }
         self.fire_timers();
         self.end_doomed();
@@ -239,6 +244,7 @@ impl Worker {
                     && !seat.knows.get()
                     && let Some(task) = seat.search(&self.mail.sleeper)
                 {
+                    self.mail.counts.stolen.raise();
                     g = self.show_stolen(seat, task);
                     if g.is_null() {
                         continue;
@@ -286,7 +292,7 @@ impl Worker {
         foreign::tidy(self);
         let idle = self.mail.idle();
         idle.prepare(&self.mail.sleeper);
-        if !self.mail.is_empty() || self.seat.as_ref().is_some_and(Seat::has_work) {
+        if !self.mail.is_empty() || self.mail.is_asked() || self.seat.as_ref().is_some_and(Seat::has_work) {
             idle.cancel(&self.mail.sleeper);
             return;
         }

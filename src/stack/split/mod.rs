@@ -42,6 +42,26 @@ pub struct Header {
     pub max: usize,
 }
 
+/// Bytes in all segments from this one back to a task's first, and in those before this one.
+///
+/// # Safety
+/// The chain of a live task that does not run.
+#[cfg(morestack_split)]
+pub(crate) unsafe fn measure(innermost: *const Header) -> (usize, usize) {
+    let (mut size, mut above) = (0, 0);
+    let mut segment = innermost;
+    // SAFETY: the caller's chain.
+    while let Some(header) = unsafe { segment.as_ref() } {
+        let bytes = header.hi - segment.addr();
+        size += bytes;
+        if segment != innermost {
+            above += bytes;
+        }
+        segment = header.prev;
+    }
+    (size, above)
+}
+
 /// How far below the guard checked code may come, each part a bound that verification holds code to:
 /// - 256 bytes of a frame that the shorter form of the compiler's check does not subtract (`kSplitStackAvailable` in LLVM);
 /// - 128 for the red zone, or a leaf function without a check, return address included;
