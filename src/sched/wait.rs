@@ -7,7 +7,8 @@
 //! has told others where to find it unlinks itself in a guard. It does not while the task panics, while an [`Uncancellable`]
 //! lives, or where a frame below cannot be unwound.
 //!
-//! It looks before it parks, and not after: who was woken looks at its condition once more, and takes what is there.
+//! It looks before it parks, and after that only in a shutdown: who was woken looks at its condition once more, and takes what is
+//! there.
 //!
 //! **Time limits.** A wait in a `timeout` that has run out unwinds to it, with the same exceptions ([`interrupt`]).
 //!
@@ -182,6 +183,19 @@ unsafe fn wait_task(g: *mut G, on: On) {
         } else {
             arch::morestack_mcall(worker::park);
         }
+        if (*task).cancel.get() == Cancel::Asked {
+            shut_down(g);
+        }
+    }
+}
+
+/// The wait of a task that is to end is over. If that is because its runtime is shut down, the wait unwinds, whatever has come: what
+/// it gets now comes from tasks that are unwound themselves, and would look like failures.
+#[cold]
+unsafe fn shut_down(g: *mut G) {
+    if Worker::running().is_closing() {
+        // SAFETY: the caller is Rust code of the task g.
+        unsafe { cancel(g) };
     }
 }
 
