@@ -76,7 +76,7 @@ macro_rules! program {
             }
 
             fn errors(out: &mut String) {
-                fn error(error: impl Error + Debug + Clone, out: &mut String) {
+                fn error(error: impl Error + Clone, out: &mut String) {
                     writeln!(out, "{error} {error:?} {:?}", error.clone()).unwrap();
                 }
                 let (sender, receiver) = channel();
