@@ -82,7 +82,7 @@ fn by_a_shutdown() {
         assert_eq!(runtime.shutdown(Duration::from_secs(60)), []);
         let payload = task.join().unwrap_err();
         let cancelled = payload.downcast_ref::<Cancelled>().unwrap();
-        assert_eq!(cancelled.to_string(), "the task was cancelled, because its runtime was shut down");
+        assert_eq!(cancelled.to_string(), "the task was cancelled");
         assert_eq!((format!("{cancelled:?}"), cancelled), ("Cancelled".to_owned(), &cancelled.clone()));
         assert!(!shared.0.is_poisoned() && !shared.1.is_poisoned());
         drop((shared.0.try_lock().unwrap(), shared.1.try_write().unwrap()));
