@@ -23,7 +23,7 @@
 //!   [`sleep`](thread::sleep), [`Builder`](thread::Builder); with [`go!`] and [`task_local!`].
 //! - [`net`]: the mirror of [`std::net`]: TCP so far.
 //! - [`sync`]: the mirror of [`std::sync`]: [`Mutex`](sync::Mutex), [`RwLock`](sync::RwLock), [`Condvar`](sync::Condvar) and what
-//!   else waits there; with [`Semaphore`](sync::Semaphore) and [`WaitGroup`](sync::WaitGroup).
+//!   else waits there, [`mpsc`](sync::mpsc) included; with [`Semaphore`](sync::Semaphore) and [`WaitGroup`](sync::WaitGroup).
 //! - [`time`]: [`timeout`](time::timeout), which limits how long any code may wait; [`Ticker`](time::Ticker).
 //! - [`blocking`]: for calls that block their OS thread.
 //! - [`runtime`]: runtimes of one's own, and reports of workers that are stuck. Without one a default runtime starts on first

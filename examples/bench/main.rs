@@ -11,6 +11,7 @@
 //! | `ping` | two tasks that hand numbers to and fro, over channels without a buffer |
 //! | `bchan` | producers and consumers of a channel with room for 128 messages, one and four of each |
 //! | `select` | `select!` over three channels: with a message in one, and waiting for another task |
+//! | `locks` | a `Mutex`, free and wanted by a thousand tasks; and std's, by a thousand threads, in the same run |
 //! | `timers [N]` | N sleepers (100,000) of 1 to 100 ms: the time for all, and how late they wake |
 //! | `deep` | recursions of compiled Rust in fresh tasks, the first time and again |
 //! | `deep_asm` | the same in mapped code, on a go segment that grows by moving |
@@ -31,6 +32,7 @@ mod deep_asm;
 mod fanout;
 mod frames;
 mod hot;
+mod locks;
 mod memory;
 mod overflow;
 mod ping;
@@ -49,7 +51,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 const USAGE: &str = "usage: bench ROW, where ROW is one of
-    spawn [N]   yield   mem [N]   fanout   timers [N]   ping   bchan   select
+    spawn [N]   yield   mem [N]   fanout   timers [N]   ping   bchan   select   locks
     deep   deep_asm   hot   raw PORT   echo PORT [BUF]   overflow
 WORKERS in the environment is the number of workers (1)";
 
@@ -101,6 +103,7 @@ fn row(arguments: &[String]) -> Result<Row, String> {
         "ping" => plain(ping::run),
         "bchan" => plain(bchan::run),
         "select" => plain(select::run),
+        "locks" => plain(locks::run),
         "timers" => sized(timers::run, second()?),
         "deep" => plain(deep::run),
         "deep_asm" => plain(deep_asm::run),

@@ -11,9 +11,14 @@ pub fn workers() -> Result<usize, String> {
     }
 }
 
-/// Prints a figure.
+/// Prints a figure of ours.
 pub fn line(name: &str, value: f64, unit: &str) {
-    println!("ours.{name}.w{} {value:.2} {unit}", workers().expect("main has looked at it"));
+    line_of("ours", name, value, unit);
+}
+
+/// Prints a figure that was taken in the same run, of something else.
+pub fn line_of(whose: &str, name: &str, value: f64, unit: &str) {
+    println!("{whose}.{name}.w{} {value:.2} {unit}", workers().expect("main has looked at it"));
 }
 
 /// The middle of the samples, which are sorted by this.

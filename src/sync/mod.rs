@@ -1,11 +1,11 @@
 //! The mirror of [`std::sync`] for tasks and OS threads: locks, conditions, barriers, and values that are made once.
 //!
 //! A program moves over by changing its imports: names, signatures and errors are std's, and [`Arc`], [`atomic`] and the errors of
-//! poisoned locks are std's own. Besides there are [`Semaphore`] and [`WaitGroup`].
+//! poisoned locks are std's own. Besides there are [`Semaphore`] and [`WaitGroup`]. Channels are in [`mpsc`], as in std.
 //!
 //! Who waits lets the other tasks of its worker run, where std's types would block them all; and what one task holds
 //! while it waits for something else, others may wait for. Everything works from tasks and from OS threads, in any mix. To wait
-//! allocates nothing, all constructors but that of `WaitGroup` are `const`, and nothing has to be freed.
+//! allocates nothing. But for `WaitGroup` and channels, all constructors are `const`, and nothing has to be freed.
 //!
 //! # Waits that are interrupted
 //! As all waits of this library, these unwind when a [`timeout`](crate::time::timeout) around them is over, or the task's runtime
@@ -21,6 +21,7 @@
 mod barrier;
 mod condvar;
 mod lazy_lock;
+pub mod mpsc;
 mod mutex;
 mod once;
 mod once_lock;

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //!     LOCKED     somebody has it
+//!     HELD       the same, also after LOCKED has been taken away: there may be more to do than that
 //!     WAITING    somebody is in the queue, or was not long ago
 //!     WOKEN      one that was in the queue has been woken, and will try again
 //!     LOST       the first in the queue has tried again, and found the lock taken
 //! ```
 //!
-//! Without one who waits, LOCKED alone comes and goes, each time by one exchange. WAITING, WOKEN and LOST are changed by who
-//! has the queue's lock; but WOKEN by who was woken.
+//! Without one who waits, LOCKED alone comes and goes: by an exchange, and by a subtraction, which need not know what is there
+//! and so costs less. LOCKED beside anything else comes with HELD, so who has subtracted and finds that there was more still has the
+//! lock. WAITING, WOKEN and LOST are changed by who has the queue's lock; but WOKEN by who was woken.
 //!
 //! **Who comes takes what is free**, also past those who wait: a task that runs goes on, instead of all waiting for one that has
 //! to be switched to. So an unlock sets the lock free and wakes the first that waits (WOKEN: one at a time, so the unlocks
@@ -31,6 +33,19 @@ const LOCKED: u8 = 1;
 const WAITING: u8 = 2;
 const WOKEN: u8 = 4;
 const LOST: u8 = 8;
+const HELD: u8 = 16;
+
+/// Whether somebody has the lock.
+#[inline]
+fn is_taken(state: u8) -> bool {
+    state & (LOCKED | HELD) != 0
+}
+
+/// What becomes of this state, of a lock that is free, when somebody takes it.
+#[inline]
+fn taken(free: u8) -> u8 {
+    if free == FREE { LOCKED } else { free | LOCKED | HELD }
+}
 
 /// See the module.
 pub(crate) struct RawMutex {
@@ -63,7 +78,7 @@ impl RawMutex {
     /// Gives the lock back, which the caller has.
     #[inline]
     pub(crate) fn unlock(&self) {
-        if self.state.compare_exchange(LOCKED, FREE, Release, Relaxed).is_err() {
+        if self.state.fetch_sub(LOCKED, Release) != LOCKED {
             self.unlock_contended();
         }
     }
@@ -72,8 +87,8 @@ impl RawMutex {
     #[cold]
     fn take_if_free(&self, mine: u8) -> bool {
         let mut state = self.state.load(Relaxed);
-        while state & LOCKED == 0 {
-            match self.state.compare_exchange(state, (state | LOCKED) & !mine, Acquire, Relaxed) {
+        while !is_taken(state) {
+            match self.state.compare_exchange(state, taken(state & !mine), Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => state = now,
             }
@@ -122,13 +137,13 @@ impl RawMutex {
         let mut waiters = self.waiters.lock();
         let mut state = self.state.load(Relaxed);
         loop {
-            let free = state & LOCKED == 0;
+            let (free, rest) = (!is_taken(state), state & !mine);
             let next = match (free, mine) {
-                (true, _) => state | LOCKED,
-                (false, WOKEN) => state | WAITING | LOST,
-                (false, _) => state | WAITING,
+                (true, _) => taken(rest),
+                (false, WOKEN) => rest | HELD | WAITING | LOST,
+                (false, _) => rest | HELD | WAITING,
             };
-            match self.state.compare_exchange(state, next & !mine, Acquire, Relaxed) {
+            match self.state.compare_exchange(state, next, Acquire, Relaxed) {
                 Ok(_) if free => return true,
                 Ok(_) => break,
                 Err(now) => state = now,
@@ -144,20 +159,21 @@ impl RawMutex {
         false
     }
 
+    /// The rest of an unlock that has taken LOCKED away, and found that HELD is there.
     #[cold]
     fn unlock_contended(&self) {
         loop {
             let state = self.state.load(Relaxed);
             // Nobody waits, or somebody is on the way: it is enough to set the lock free.
             if state & WAITING == 0 || state & WOKEN != 0 {
-                if self.state.compare_exchange(state, state & !LOCKED, Release, Relaxed).is_ok() {
+                if self.state.compare_exchange(state, state & !HELD, Release, Relaxed).is_ok() {
                     return;
                 }
             } else if let Some((claim, lost)) = self.claim_first() {
                 if lost {
                     claim.done().wake_next();
                 } else {
-                    self.state.fetch_sub(LOCKED, Release);
+                    self.state.fetch_sub(HELD, Release);
                     claim.again().wake();
                 }
                 return;
@@ -165,18 +181,18 @@ impl RawMutex {
         }
     }
 
-    /// For who has the lock while nobody has been woken: claims the first in the queue, and says in the state what becomes of
-    /// it. With the claim, whether that one has lost.
+    /// For who has the lock, by HELD, while nobody has been woken: claims the first in the queue, and says in the state what becomes
+    /// of it. With the claim, whether that one has lost: then it has the lock.
     fn claim_first(&self) -> Option<(Claim, bool)> {
         let mut waiters = self.waiters.lock();
-        // Locked and with the queue locked, the state is the caller's alone: a store will do.
+        // Held and with the queue locked, the state is the caller's alone: a store will do.
         let Some(claim) = waiters.claim() else {
-            self.state.store(LOCKED, Relaxed);
+            self.state.store(HELD, Relaxed);
             return None;
         };
         let lost = self.state.load(Relaxed) & LOST != 0;
         let waiting = if waiters.is_empty() { 0 } else { WAITING };
-        self.state.store(LOCKED | waiting | if lost { 0 } else { WOKEN }, Relaxed);
+        self.state.store(if lost { taken(waiting) } else { HELD | WOKEN | waiting }, Relaxed);
         Some((claim, lost))
     }
 
@@ -184,9 +200,9 @@ impl RawMutex {
     fn pass_on(&self) {
         let mut state = self.state.load(Relaxed);
         loop {
-            let free = state & LOCKED == 0;
-            let next = if free { state | LOCKED } else { state };
-            match self.state.compare_exchange(state, next & !WOKEN, Acquire, Relaxed) {
+            let (free, rest) = (!is_taken(state), state & !WOKEN);
+            let next = if free { taken(rest) } else { rest };
+            match self.state.compare_exchange(state, next, Acquire, Relaxed) {
                 Ok(_) if free => return self.unlock(),
                 // The holder sees that somebody waits and nobody is on the way.
                 Ok(_) => return,
