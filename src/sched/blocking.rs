@@ -136,6 +136,12 @@ impl Job {
     }
 }
 
+/// The threads of the pool, if all of them are idle.
+pub(super) fn idle_threads() -> Option<usize> {
+    let state = locked(&POOL.state);
+    (state.queue.is_empty() && state.idle == state.threads).then_some(state.threads)
+}
+
 /// Threads for work that blocks.
 struct Pool {
     state: Mutex<State>,

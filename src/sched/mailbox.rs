@@ -350,6 +350,11 @@ impl Mailbox {
         std::mem::take(&mut *locked(&self.requests))
     }
 
+    /// Whether an event could come for one of its sockets.
+    pub(super) fn has_sources(&self) -> bool {
+        self.poller.get().is_some_and(|poller| poller.has_sources())
+    }
+
     /// The rules by which the worker sleeps.
     pub(super) fn idle(&self) -> &Idle {
         &self.idle

@@ -51,13 +51,16 @@ use crate::task::g::G;
 use header::Header;
 use on::{On, WaitsFor};
 use std::cell::Cell;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Bytes of stack for the threads of this library: workers, whose schedulers and movers run there, and the monitor's. std's
 /// default, said because else `RUST_MIN_STACK` decides, which is meant for the stacks of tasks: 16 KB are too few for a worker in
 /// a debug build. The helpers of [`blocking`](blocking::blocking) run the program's code, and have what std gives a thread.
 pub(crate) const OWN_THREAD_STACK: usize = 2 << 20;
+
+/// Threads of this library that run for good and are no workers: the monitor's, and those that report and dump.
+pub(crate) static OWN_THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// Gives way: the other ready tasks run before this one goes on.
 ///

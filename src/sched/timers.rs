@@ -224,9 +224,10 @@ pub(crate) fn now() -> u64 {
     read(libc::CLOCK_MONOTONIC)
 }
 
-/// The same, as of the kernel's last tick: some milliseconds old, for a quarter of the price.
-pub(crate) fn coarse() -> u64 {
-    read(libc::CLOCK_MONOTONIC_COARSE)
+/// Milliseconds on the same clock as of the kernel's last tick: some milliseconds old, for a quarter of the price. They count around
+/// after 49 days.
+pub(crate) fn coarse() -> u32 {
+    (read(libc::CLOCK_MONOTONIC_COARSE) / 1_000_000) as u32
 }
 
 fn read(clock: libc::clockid_t) -> u64 {

@@ -6,6 +6,7 @@ use crossbeam_utils::sync::{Parker, Unparker};
 use std::cell::OnceCell;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 thread_local! {
     /// What a thread outside tasks waits with. Not std's park, whose token is the user's.
@@ -195,7 +196,17 @@ impl Drop for Wake {
 
 /// Blocks the calling OS thread until it is woken.
 pub(super) fn block_thread() {
+    BLOCKED.fetch_add(1, Ordering::Relaxed);
     with_parker(Parker::park);
+    BLOCKED.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Threads that are blocked so, without a deadline.
+static BLOCKED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many they are now.
+pub(super) fn blocked_threads() -> usize {
+    BLOCKED.load(Ordering::Relaxed)
 }
 
 /// The same, until `deadline` at most.

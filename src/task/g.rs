@@ -73,8 +73,8 @@ pub struct G {
     pub(crate) ident: *const Ident,
     /// What it waits for, or waited for when it last did: a word of the scheduler's.
     pub(crate) waits_on: Cell<u64>,
-    /// When it began to, by its worker's clock.
-    pub(crate) waits_since: Cell<u64>,
+    /// When it began to, by its worker's clock, in milliseconds.
+    pub(crate) waits_since: Cell<u32>,
     /// Whether Rust code that it called has left something behind that belongs to its thread.
     pub(crate) pinned: Cell<bool>,
     /// Whether it is in a time limit. Here, because each wait looks at its neighbour anyway.

@@ -52,6 +52,13 @@ pub(in crate::sched) struct Counts {
     pub(in crate::sched) woken_outside: Count,
 }
 
+impl Counts {
+    /// Tasks that are there now.
+    pub(in crate::sched) fn live(&self) -> u64 {
+        self.live.get()
+    }
+}
+
 /// Counts a spawn by the calling thread.
 #[inline]
 pub(in crate::sched) fn count_spawn() {

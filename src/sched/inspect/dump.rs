@@ -29,7 +29,7 @@ pub enum State {
         /// Which: the number of a task, a descriptor, the address of a lock or of what is behind a channel's handles. Those who wait
         /// for the same have the same number. `None` where there is nothing to tell them apart by.
         which: Option<u64>,
-        /// How long so far, to some milliseconds; longer by as long as its worker had run tasks without looking at the clock.
+        /// How long so far, to some milliseconds and at most 49 days; longer by as long as its worker had run tasks without looking at the clock.
         time: Duration,
     },
 }

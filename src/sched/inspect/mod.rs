@@ -11,6 +11,7 @@ mod serve;
 
 pub(super) use counts::{Counts, count_spawn, retire};
 pub use counts::{Metrics, SegmentCount, metrics};
+pub(super) use dump::gather;
 pub use dump::{Dump, Stack, State, TaskInfo, WorkerInfo, dump};
 pub use quit::dump_on_sigquit;
 pub(super) use serve::Request;

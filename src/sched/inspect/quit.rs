@@ -3,8 +3,8 @@
 //! The handler does nothing but wake a thread, by a semaphore: what is allowed in a handler (signal-safety(7)) is not enough for a dump.
 
 use super::dump;
-use crate::sched::OWN_THREAD_STACK;
 use crate::sched::timers;
+use crate::sched::{OWN_THREAD_STACK, OWN_THREADS};
 use crate::stack::locked;
 use std::cell::UnsafeCell;
 use std::io::{self, Write};
@@ -54,6 +54,7 @@ fn install() -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     thread::Builder::new().name("dumps".to_owned()).stack_size(OWN_THREAD_STACK).spawn(answer)?;
+    OWN_THREADS.fetch_add(1, Relaxed);
     // SAFETY: all zeros is a valid action, with an empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = on_signal as *const () as usize;

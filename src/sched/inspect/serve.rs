@@ -50,7 +50,7 @@ pub(in crate::sched) fn label(ident: &Ident) -> TaskLabel {
 
 /// # Safety
 /// A live task of the calling worker.
-unsafe fn info(task: *mut Header, worker: &Worker, now: u64, traced: bool) -> TaskInfo {
+unsafe fn info(task: *mut Header, worker: &Worker, now: u32, traced: bool) -> TaskInfo {
     // SAFETY: live, and the `g` of a live task is, too.
     unsafe {
         let g = (*task).g.get();
@@ -58,7 +58,7 @@ unsafe fn info(task: *mut Header, worker: &Worker, now: u64, traced: bool) -> Ta
         let waiting = |on: On| State::Waiting {
             what: on.what(),
             which: which(on),
-            time: Duration::from_nanos(now.saturating_sub((*g).waits_since.get())),
+            time: Duration::from_millis(now.wrapping_sub((*g).waits_since.get()).into()),
         };
         let state = if (*task).park.is_parked() { waiting(On::from_raw((*g).waits_on.get())) } else { State::Ready };
         if worker.has_blocked(task) {

@@ -125,6 +125,11 @@ impl Drop for Poller {
 }
 
 impl PollerHandle {
+    /// Whether a source is registered.
+    pub(crate) fn has_sources(&self) -> bool {
+        self.registered.load(Ordering::Relaxed) > 0
+    }
+
     /// Makes the worker return from the poll that it is in, or else from the next.
     ///
     /// # Errors

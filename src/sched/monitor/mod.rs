@@ -31,6 +31,7 @@
 //! - *A borrowed `g`* and the `G` of a Rust task, whose memory does go, are never poisoned: only slab `G`s are named as mapped.
 //!   Mapped code called from Rust tasks is not preempted; their Rust frames could hold a lock, or a borrow of a thread-local.
 
+mod asleep;
 mod peek;
 mod report;
 mod sample;
@@ -39,10 +40,10 @@ mod watch;
 pub(super) use peek::copy;
 pub use report::{Frame, Place, Report, SystemCall, TaskLabel, set_report_hook, take_report_hook};
 
-use super::OWN_THREAD_STACK;
 use super::inspect::TaskInfo;
 use super::mailbox::{Mailbox, MailboxRef};
 use super::runtime::{Leftover, Shared};
+use super::{OWN_THREAD_STACK, OWN_THREADS};
 use crate::stack::layout::GUARD_PREEMPT;
 use crate::stack::{big, locked};
 use crate::task::g::{G, Ident};
@@ -92,6 +93,7 @@ pub(crate) fn start() -> io::Result<()> {
     if THREAD.get().is_none() {
         sample::prepare();
         let thread = thread::Builder::new().name("monitor".to_owned()).stack_size(OWN_THREAD_STACK).spawn(run)?;
+        OWN_THREADS.fetch_add(1, Ordering::Relaxed);
         THREAD.get_or_init(|| thread.thread().clone());
     }
     Ok(())
@@ -145,6 +147,7 @@ pub(super) fn wake() {
 /// The thread.
 fn run() {
     let mut decayed = Instant::now();
+    let mut reported = asleep::Reported::default();
     loop {
         // The step comes first also after it was woken: so workers that wake and sleep all the time wake it once in a step.
         let mut step = STEP;
@@ -166,16 +169,25 @@ fn run() {
                 None => break,
             }
         }
-        sleep();
+        sleep(&mut reported);
     }
 }
 
-/// Until a worker is awake.
-fn sleep() {
+/// Until a worker is awake. If none is for a while, it may be that none will ever be.
+fn sleep(reported: &mut asleep::Reported) {
     ASLEEP.store(true, Ordering::Relaxed);
     fence(Ordering::SeqCst);
     if any_awake() {
         ASLEEP.store(false, Ordering::Relaxed);
+    }
+    let begin = Instant::now();
+    while ASLEEP.load(Ordering::Relaxed) && begin.elapsed() < asleep::GRACE {
+        thread::park_timeout(asleep::GRACE);
+    }
+    if ASLEEP.load(Ordering::Relaxed)
+        && let Some(report) = reported.look()
+    {
+        report::send(report);
     }
     while ASLEEP.load(Ordering::Relaxed) {
         thread::park();

@@ -1,13 +1,15 @@
 //! What the monitor says, and to whom.
 
-use crate::sched::OWN_THREAD_STACK;
+use crate::sched::inspect::Dump;
 use crate::sched::runtime::Leftover;
+use crate::sched::{OWN_THREAD_STACK, OWN_THREADS};
 use crate::stack::frames::table::Table;
 use crate::stack::locked;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
@@ -45,6 +47,13 @@ pub enum Report {
         /// How long, so far.
         time: Duration,
     },
+    /// All tasks wait, and so does every other thread of the process, for one of them: nothing will ever happen. Once, until some task
+    /// has run again after all.
+    #[non_exhaustive]
+    AllAsleep {
+        /// What they wait for.
+        dump: Dump,
+    },
     /// A task that could not be ended when its runtime was dropped.
     Leftover(Leftover),
     /// A task waits while it panics, in a destructor or a panic hook, and its OS thread waits with it, because std's panic state
@@ -78,6 +87,10 @@ impl fmt::Display for Report {
                      wrap the call in morestack::blocking"
                 )
             }
+            Report::AllAsleep { dump } => write!(
+                f,
+                "all tasks are asleep - deadlock: each thread of the process waits for one of them, and they wait for this\n{dump}"
+            ),
             Report::Leftover(leftover) => write!(
                 f,
                 "{} was not ended when its runtime was dropped: {}; what it owns is leaked",
@@ -319,6 +332,7 @@ pub(super) fn send(report: Report) {
         };
         // Without a thread for it, the report is lost, and the next one tries again.
         if thread::Builder::new().name("reports".to_owned()).stack_size(OWN_THREAD_STACK).spawn(tell_all).is_ok() {
+            OWN_THREADS.fetch_add(1, Ordering::Relaxed);
             *reporter = Some(sender);
         }
     }

@@ -92,7 +92,7 @@ pub(crate) struct Worker {
     /// When it wants to be awake without a timer; `u64::MAX` for never.
     pub(super) wake_at: Cell<u64>,
     /// The time of the loop's last turn, as [`timers::coarse`](super::timers::coarse) tells: waits say since when they last.
-    clock: Cell<u64>,
+    clock: Cell<u32>,
     /// A task that waits on this thread without leaving it.
     blocked: Cell<*mut Header>,
     /// Whether the next turn of the loop begins with a task from the injector, rather than with one of its own.
