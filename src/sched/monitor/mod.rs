@@ -32,6 +32,7 @@
 //!   Mapped code called from Rust tasks is not preempted; their Rust frames could hold a lock, or a borrow of a thread-local.
 
 mod asleep;
+mod holder;
 mod peek;
 mod report;
 mod sample;

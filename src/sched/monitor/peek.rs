@@ -1,6 +1,7 @@
 //! Looking at a worker's thread from outside: what the kernel knows of it, and which task it runs.
 
 use super::report::TaskLabel;
+use crate::sched::header::Header;
 use crate::sched::mailbox::{Mailbox, Running};
 use crate::task::g::{G, Ident};
 use std::fs;
@@ -19,7 +20,7 @@ pub(in crate::sched) fn copy<T>(address: usize) -> Option<MaybeUninit<T>> {
 }
 
 /// Copies so many bytes to where the caller has room.
-fn copy_bytes(address: usize, to: *mut u8, len: usize) -> bool {
+pub(super) fn copy_bytes(address: usize, to: *mut u8, len: usize) -> bool {
     let local = libc::iovec { iov_base: to.cast(), iov_len: len };
     let remote = libc::iovec { iov_base: address as *mut _, iov_len: len };
     // SAFETY: the callers here have room for it; what is read, the kernel makes sure of.
@@ -38,7 +39,12 @@ pub(super) fn task(running: Running, mailbox: &Mailbox) -> Option<TaskLabel> {
     }
     let ident = copy::<*const Ident>(running.g().addr() + offset_of!(G, ident)).filter(|_| still())?;
     // SAFETY: any bytes are an address. It is a live G's: the task ran before and after.
-    let known = copy::<Ident>(unsafe { ident.assume_init() }.addr()).filter(|_| still())?;
+    label(unsafe { ident.assume_init() }.cast(), still)
+}
+
+/// What a task is called, that is there as long as `still` says so. An ident is the first part of a header.
+pub(super) fn label(task: *const Header, still: impl Fn() -> bool) -> Option<TaskLabel> {
+    let known = copy::<Ident>(task.addr() + offset_of!(Header, ident)).filter(|_| still())?;
     // SAFETY: likewise the ident of a live task, which does not change. It stays the task's: this one is not dropped.
     let known = unsafe { known.assume_init_ref() };
     let name = match &known.name {
@@ -96,6 +102,11 @@ pub(super) fn system_call(tid: libc::pid_t) -> Option<Call> {
 }
 
 impl Call {
+    /// The word that it waits on, if it is a wait on a futex: what std's locks wait with.
+    pub(super) fn futex(self) -> Option<usize> {
+        (self.number == libc::SYS_futex).then_some(self.first as usize)
+    }
+
     /// Whether a handler installed with `SA_RESTART` may interrupt it and nobody notices: see signal(7). Waits with a timeout, polls
     /// and sockets would return `EINTR`.
     pub(super) fn restarts(self) -> bool {

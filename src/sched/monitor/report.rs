@@ -47,6 +47,22 @@ pub enum Report {
         /// How long, so far.
         time: Duration,
     },
+    /// A worker has been blocked for over 100 ms by a lock of std's, or another one that waits on a futex, and a task of the same worker,
+    /// which is parked, seems to hold it: its stack refers to that place. Nobody can unlock it then, because the thread that would
+    /// run the holder is the one that waits.
+    #[non_exhaustive]
+    LockAcrossPark {
+        /// The number of the worker in its runtime.
+        worker: usize,
+        /// Who wants the lock.
+        task: TaskLabel,
+        /// Where.
+        place: Place,
+        /// Who seems to have it.
+        holder: TaskLabel,
+        /// How long, so far.
+        time: Duration,
+    },
     /// All tasks wait, and so does every other thread of the process, for one of them: nothing will ever happen. Once, until some task
     /// has run again after all.
     #[non_exhaustive]
@@ -87,6 +103,12 @@ impl fmt::Display for Report {
                      wrap the call in morestack::blocking"
                 )
             }
+            Report::LockAcrossPark { worker, task, place, holder, time } => write!(
+                f,
+                "worker {worker} is blocked in {task} for {} ms by a lock{place}; {holder}, which is parked on the same worker, seems \
+                 to hold it, and cannot go on: use morestack::sync's locks, or unlock before what waits",
+                time.as_millis()
+            ),
             Report::AllAsleep { dump } => write!(
                 f,
                 "all tasks are asleep - deadlock: each thread of the process waits for one of them, and they wait for this\n{dump}"
@@ -324,7 +346,10 @@ pub(super) fn send(report: Report) {
         let (sender, reports) = mpsc::channel::<Report>();
         let tell_all = move || {
             for mut report in reports {
-                if let Report::Stuck { place, .. } | Report::Blocked { place, .. } = &mut report {
+                if let Report::Stuck { place, .. }
+                | Report::Blocked { place, .. }
+                | Report::LockAcrossPark { place, .. } = &mut report
+                {
                     place.resolve();
                 }
                 deliver(&report);

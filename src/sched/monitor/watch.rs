@@ -1,7 +1,7 @@
 //! What the monitor has seen of one worker, and what it makes of it.
 
 use super::report::{Place, Report, SystemCall};
-use super::{peek, sample};
+use super::{holder, peek, sample};
 use crate::sched::mailbox::{Mailbox, Running};
 use crate::sched::timers;
 use crate::sched::worker::Worker;
@@ -87,6 +87,14 @@ impl Watch {
             }
             b'S' | b'D' => {
                 let system_call = peek::system_call(mailbox.tid);
+                if let Some(call) = system_call
+                    && let Some(holder) = holder::of_lock(call, running, mailbox)
+                {
+                    let task = peek::task(running, mailbox)?;
+                    episode.reported = true;
+                    let place = place(&sample::take(mailbox, running, true), running, mailbox);
+                    return Some(Report::LockAcrossPark { worker, task, place, holder, time });
+                }
                 let ready = Worker::ready_from_outside(mailbox.worker_address())?;
                 // A sleeper whose time has come is ready, but for the worker's look.
                 let due = mailbox.pulse.due.load(Ordering::Relaxed) <= timers::now();

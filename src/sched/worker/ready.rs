@@ -8,7 +8,7 @@ use crate::sched::monitor;
 use crate::sched::ring::Ring;
 use crate::sched::runtime::{Seat, Stealable};
 use crate::task::g::G;
-use std::mem::{MaybeUninit, offset_of};
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr;
 use std::sync::atomic::Ordering;
 
@@ -176,6 +176,23 @@ impl Worker {
         // SAFETY: both were filled, and any bytes are an address, or bytes.
         let (runnext, ring) = unsafe { (runnext.assume_init(), ring.assume_init()) };
         Some(Ring::len_in(&ring) + usize::from(!runnext.is_null()))
+    }
+
+    /// The live tasks of a worker of another thread, by copies that touch nothing of it; as in
+    /// [`ready_from_outside`](Self::ready_from_outside).
+    pub(in crate::sched) fn live_from_outside(worker: *const Worker) -> Option<Vec<*const Header>> {
+        let live: MaybeUninit<ManuallyDrop<Vec<*mut Header>>> =
+            monitor::copy(worker.addr() + offset_of!(Worker, live))?;
+        // SAFETY: the list was there and nobody used it, or else the caller finds that out. It is not ours to drop.
+        let live = unsafe { live.assume_init() };
+        let (first, len) = (live.as_ptr().addr(), live.len());
+        (0..len)
+            .map(|index| {
+                let task: MaybeUninit<*const Header> = monitor::copy(first + index * size_of::<*const Header>())?;
+                // SAFETY: any bytes are an address.
+                Some(unsafe { task.assume_init() })
+            })
+            .collect()
     }
 
     /// Puts a task that had its time slice to the others: in a shutdown no turn is kept.
