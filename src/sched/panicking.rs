@@ -37,6 +37,7 @@
 //! done. And C++ has counts of its own, which do not travel.
 
 use crate::arch;
+use crate::stack::split;
 use std::mem::offset_of;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::OnceLock;
@@ -93,6 +94,7 @@ pub(super) fn leave() -> Option<Saved> {
             in_hook: arch::load_byte(in_hook) != 0,
             not_send: Default::default(),
         };
+        split::panic_is_aside(true);
         arch::store_word(panics, 0);
         arch::store_byte(in_hook, 0);
         Some(saved)
@@ -109,6 +111,7 @@ pub(super) fn enter(saved: Saved) {
         arch::store_word(panics, saved.panics);
         arch::store_byte(in_hook, saved.in_hook.into());
     }
+    split::panic_is_aside(false);
 }
 
 /// Keeps the calling thread's panic state away for as long as it lives: others run on the thread.

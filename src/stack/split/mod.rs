@@ -42,6 +42,27 @@ pub struct Header {
     pub max: usize,
 }
 
+#[cfg(morestack_split)]
+thread_local! {
+    static ASIDE: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// Whether a task of this thread has put its panic aside.
+#[cfg(morestack_split)]
+fn panics_aside() -> bool {
+    ASIDE.get() > 0
+}
+
+/// A task that panics puts that aside while others run: `panicking()` does not show it, and all the same its frames must not be copied,
+/// in the moments before it is left and after it goes on. To be told of the beginning and the end. Others of its thread are not copied
+/// meanwhile either, but linked.
+pub(crate) fn panic_is_aside(aside: bool) {
+    #[cfg(morestack_split)]
+    ASIDE.set(if aside { ASIDE.get() + 1 } else { ASIDE.get() - 1 });
+    #[cfg(not(morestack_split))]
+    let _ = aside;
+}
+
 /// Bytes in all segments from this one back to a task's first, and in those before this one.
 ///
 /// # Safety

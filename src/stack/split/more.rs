@@ -203,7 +203,7 @@ unsafe fn copy(
     unsafe {
         // A task's first segment stays: its G lies in it.
         let prev = (*current).prev;
-        if prev.is_null() || std::thread::panicking() {
+        if prev.is_null() || std::thread::panicking() || super::panics_aside() {
             return Ok(None);
         }
         let old = frame.get();
