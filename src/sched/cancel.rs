@@ -1,11 +1,11 @@
 //! Whether a task is to be cancelled: asked by whoever has its handle, or by the shutdown of its runtime, and answered by its waits.
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use super::sync::{AtomicU8, Relaxed, const_fn};
 
 /// What becomes of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Cancel {
+pub(crate) enum Cancel {
     /// Nobody asks.
     No,
     /// Its next park or yield unwinds it, or the park that it is in.
@@ -16,15 +16,18 @@ pub(super) enum Cancel {
 }
 
 /// The state of one task. Anybody may ask; the rest is the task's own.
-pub(super) struct Cancellation(AtomicU8);
+pub(crate) struct Cancellation(AtomicU8);
 
 impl Cancellation {
-    pub(super) const fn new() -> Cancellation {
-        Cancellation(AtomicU8::new(Cancel::No as u8))
+    const_fn! {
+        /// Nobody asks.
+        pub(crate) fn new() -> Cancellation {
+            Cancellation(AtomicU8::new(Cancel::No as u8))
+        }
     }
 
     #[inline]
-    pub(super) fn get(&self) -> Cancel {
+    pub(crate) fn get(&self) -> Cancel {
         match self.0.load(Relaxed) {
             asked if asked == Cancel::Asked as u8 => Cancel::Asked,
             refused if refused == Cancel::Refused as u8 => Cancel::Refused,
@@ -33,11 +36,11 @@ impl Cancellation {
     }
 
     /// Asks, if nobody has. Whether that was so. Who asks wakes the task afterwards, which makes it visible.
-    pub(super) fn ask(&self) -> bool {
+    pub(crate) fn ask(&self) -> bool {
         self.0.compare_exchange(Cancel::No as u8, Cancel::Asked as u8, Relaxed, Relaxed).is_ok()
     }
 
-    pub(super) fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         self.0.store(Cancel::Refused as u8, Relaxed);
     }
 }
