@@ -3,7 +3,8 @@
 
 use crate::report::{line, line_of, median, nanos};
 use morestack::{blocking, sync, thread};
-use std::sync::Arc;
+use std::hint::black_box;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 const UNCONTENDED: usize = 3_000_000;
@@ -11,39 +12,43 @@ const MEMBERS: usize = 1000;
 const EACH: usize = 1000;
 
 pub fn run() {
-    pair(9, "mutex_uncontended", "ns/op", uncontended_ours, uncontended_std);
+    compare(9, ["mutex_uncontended"], "ns/op", uncontended_ours, uncontended_std);
     // Threads block whom they wait for: not the worker.
-    pair(7, "mutex_contended_1000", "ms", contended_ours, || blocking(contended_std));
+    let of_std = || blocking(contended_std);
+    compare(7, ["mutex_contended_1000", "mutex_contended_1000_and_spawns"], "ms", contended_ours, of_std);
 }
 
 /// Prints the medians of both and of their ratios. They take turns, so that what else the machine does is the same for both.
-fn pair(times: usize, name: &str, unit: &str, ours: fn() -> f64, std: fn() -> f64) {
-    let (mut of_ours, mut of_std, mut ratios) = (vec![], vec![], vec![]);
-    for _ in 0..times {
-        // Else the worker would be reported as stuck.
-        thread::yield_now();
-        let (ours, std) = (ours(), std());
-        of_ours.push(ours);
-        of_std.push(std);
-        ratios.push(ours / std);
+fn compare<const N: usize>(times: usize, names: [&str; N], unit: &str, ours: fn() -> [f64; N], std: fn() -> [f64; N]) {
+    let samples: Vec<_> = (0..times)
+        .map(|_| {
+            // Else the worker would be reported as stuck.
+            thread::yield_now();
+            (ours(), std())
+        })
+        .collect();
+    for (i, name) in names.into_iter().enumerate() {
+        let of = |figure: fn(f64, f64) -> f64| {
+            median(&mut samples.iter().map(|(ours, std)| figure(ours[i], std[i])).collect::<Vec<_>>())
+        };
+        line(name, of(|ours, _| ours), unit);
+        line_of("std", name, of(|_, std| std), unit);
+        line(&format!("{name}_of_std"), of(|ours, std| ours / std), "x");
     }
-    line(name, median(&mut of_ours), unit);
-    line_of("std", name, median(&mut of_std), unit);
-    line(&format!("{name}_of_std"), median(&mut ratios), "x");
 }
 
 /// The same text for both: the types have the same shape. A black box keeps the compiler from adding all at once.
 macro_rules! uncontended {
     ($name:ident, $mutex:ty) => {
-        fn $name() -> f64 {
-            let mutex = std::hint::black_box(<$mutex>::new(0));
+        fn $name() -> [f64; 1] {
+            let mutex = black_box(<$mutex>::new(0));
             let begin = Instant::now();
             for _ in 0..UNCONTENDED {
-                *std::hint::black_box(&mutex).lock().expect("nobody has panicked") += 1;
+                *black_box(&mutex).lock().expect("nobody has panicked") += 1;
             }
             let time = nanos(begin);
             assert_eq!(mutex.into_inner().expect("nobody has panicked"), UNCONTENDED as u64);
-            time / UNCONTENDED as f64
+            [time / UNCONTENDED as f64]
         }
     };
 }
@@ -51,24 +56,31 @@ macro_rules! uncontended {
 uncontended!(uncontended_ours, sync::Mutex<u64>);
 uncontended!(uncontended_std, std::sync::Mutex<u64>);
 
-/// From the first spawn to the last join, in milliseconds.
+/// Milliseconds to the last join: since all members were there, and since the first was spawned.
 macro_rules! contended {
-    ($name:ident, $mutex:ty, $spawn:path) => {
-        fn $name() -> f64 {
-            let mutex = Arc::new(<$mutex>::new(0));
+    ($name:ident, $mutex:ty, $barrier:ty, $spawn:path) => {
+        fn $name() -> [f64; 2] {
+            let shared = Arc::new((<$mutex>::new(0), <$barrier>::new(MEMBERS), OnceLock::new()));
             let begin = Instant::now();
             let member = |_| {
-                let mutex = mutex.clone();
-                $spawn(move || (0..EACH).for_each(|_| *mutex.lock().expect("nobody has panicked") += 1))
+                let shared = shared.clone();
+                $spawn(move || {
+                    let (mutex, all_are_there, since) = &*shared;
+                    if all_are_there.wait().is_leader() {
+                        since.set(Instant::now()).expect("one leads");
+                    }
+                    (0..EACH).for_each(|_| *mutex.lock().expect("nobody has panicked") += 1);
+                })
             };
             let members: Vec<_> = (0..MEMBERS).map(member).collect();
             members.into_iter().for_each(|member| member.join().expect("it has counted"));
-            let time = nanos(begin) / 1e6;
+            let (mutex, _, since) = &*shared;
+            let times = [*since.get().expect("one leads"), begin].map(|since| nanos(since) / 1e6);
             assert_eq!(*mutex.lock().expect("nobody has panicked"), (MEMBERS * EACH) as u64);
-            time
+            times
         }
     };
 }
 
-contended!(contended_ours, sync::Mutex<u64>, thread::spawn);
-contended!(contended_std, std::sync::Mutex<u64>, std::thread::spawn);
+contended!(contended_ours, sync::Mutex<u64>, sync::Barrier, thread::spawn);
+contended!(contended_std, std::sync::Mutex<u64>, std::sync::Barrier, std::thread::spawn);
