@@ -467,7 +467,7 @@ impl fmt::Debug for Select<'_> {
 /// that it was added with.
 ///
 /// # Panics
-/// When it is dropped instead. What was promised to it goes to others then.
+/// When it is dropped instead. What was promised to it goes to others then; a message that was handed to it is dropped.
 #[must_use = "a selected operation is to be completed"]
 pub struct SelectedOperation<'a> {
     operation: &'a (dyn Operation + 'a),
