@@ -219,6 +219,9 @@ pub struct Frame {
     pub line: Option<(String, u32)>,
 }
 
+/// Where the sources of this library were when it was built.
+const OWN_SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
+
 /// Frames shown in a message: the innermost one, and its callers but for those in std.
 const SHOWN: usize = 3;
 
@@ -252,8 +255,10 @@ impl Place {
 
     /// The frames from the one on that has called this library, as lines: `, in ...` and so on.
     pub(in crate::sched) fn fmt_callers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // By the file, or where there is none, by the name: of inlined functions that may be the last part only.
         let own = |frame: &Frame| {
-            frame.function.as_ref().is_some_and(|name| {
+            let file = frame.line.as_ref().is_some_and(|(file, _)| file.starts_with(OWN_SOURCES));
+            file || frame.function.as_ref().is_some_and(|name| {
                 let name = name.trim_start_matches('<');
                 name.starts_with("morestack::") || name.starts_with("morestack_") || name.starts_with("runtime.")
             })
