@@ -287,7 +287,8 @@ fn the_monitor_names_both() {
     for name in
         ["a_mutex_that_is_locked_stands_its_worker_still", "a_cell_that_is_being_initialised_stands_its_worker_still"]
     {
-        let (_, text) = stands_still(name);
-        assert!(text.contains("is blocked in"), "{text}");
+        // On a machine with other work, the child may have had no time to come that far.
+        let mut texts = (0..10).map(|_| stands_still(name).1);
+        assert!(texts.any(|text| text.contains("is blocked in")), "ten times not");
     }
 }
