@@ -230,11 +230,12 @@ fn a_message_on_its_way_goes_to_another() {
             let sender = thread::spawn(move || (s.send(()), s.send(())));
             receivers[1].cancel();
             drop(r);
-            // What was sent was received, by a task that was cancelled too late, or by the last; or its task was unwound with it.
+            // What was sent was received, by a task that was cancelled too late, or by the last. A buffer may keep the second.
             let received = receivers.into_iter().map(|task| task.join().unwrap_or(0)).sum::<usize>();
             let sent = sender.join().unwrap();
             let sent = usize::from(sent.0.is_ok()) + usize::from(sent.1.is_ok());
-            assert!((1..=2).contains(&received) && received <= sent, "{received} received, {sent} sent");
+            assert!((1..=2).contains(&received), "{received} received");
+            assert!(received == sent || capacity == 1 && received < sent, "{received} received, {sent} sent");
         }
     }
 }

@@ -222,6 +222,7 @@ mod channel {
         use super::ring::Ring;
         use super::select::Select;
         use super::shared::share;
+        use crate::waits::with_patience;
         use crossbeam_channel::{RecvError, RecvTimeoutError};
         use loom::cell::UnsafeCell;
         use loom::thread;
@@ -452,6 +453,38 @@ mod channel {
             assert_eq!(got.is_ok(), sender.join().unwrap());
         }
 
+        /// A receiver is interrupted just as it is handed a message: it has received it, or the sender still has it.
+        fn an_interruption(receive: impl FnOnce(&Receiver<u32>) -> Result<u32, RecvError> + Send + 'static) {
+            let (s, r) = rendezvous();
+            let receiver = thread::spawn(move || {
+                let mut got = Ok(0);
+                (with_patience(0, || got = receive(&r)), got)
+            });
+            let sent = s.send(1).is_ok();
+            let (received, got) = receiver.join().unwrap();
+            assert!(received == sent && (!received || got == Ok(1)), "{received} {sent} {got:?}");
+        }
+
+        pub fn a_receiver_is_interrupted() {
+            an_interruption(Receiver::recv);
+        }
+
+        pub fn a_selection_is_interrupted() {
+            an_interruption(|r| {
+                let mut select = Select::new();
+                select.recv(r);
+                select.select().recv(r)
+            });
+        }
+
+        /// The same of a sender.
+        pub fn a_sender_is_interrupted() {
+            let (s, r) = rendezvous();
+            let sender = thread::spawn(move || with_patience(0, || s.send(1).unwrap()));
+            let got = r.recv();
+            assert_eq!(got.is_ok(), sender.join().unwrap());
+        }
+
         /// A selection of two operations, and a sender for each: one is had, and the other is there for the next.
         fn a_selection_of(one: (Sender<u32>, Receiver<u32>), two: (Sender<u32>, Receiver<u32>)) {
             let ((s1, r1), (s2, r2)) = (one, two);
@@ -536,10 +569,7 @@ mod channel {
 
         #[test]
         fn channels() {
-            // Errors are expected where an operation is given up, and each would print a backtrace.
-            // What panics on purpose would print a backtrace each time.
-            std::panic::set_hook(Box::new(|_| {}));
-            let models: [Model; 28] = [
+            let models: [Model; 31] = [
                 ("in order", in_order, Some(3)),
                 ("one place", one_place, Some(3)),
                 ("a promised place", a_promised_place, Some(3)),
@@ -561,6 +591,9 @@ mod channel {
                 ("the last of two senders ends it", the_last_of_two_senders_ends_it, Some(2)),
                 ("two meet", two_meet, Some(3)),
                 ("a sender gives up", a_sender_gives_up, Some(2)),
+                ("a sender is interrupted", a_sender_is_interrupted, Some(2)),
+                ("a receiver is interrupted", a_receiver_is_interrupted, Some(2)),
+                ("a selection is interrupted", a_selection_is_interrupted, Some(2)),
                 ("a selection among rendezvous", a_selection_among_rendezvous, Some(1)),
                 ("two selections meet", two_selections_meet, Some(2)),
                 ("a selection goes back on it", a_selection_goes_back_on_it, Some(2)),

@@ -22,7 +22,7 @@ use crate::sched::lock::{self, Lock};
 use crate::sched::on::{On, WaitsFor};
 use crate::sched::queue::{Claim, Node, Queue, State, Turn};
 use crate::sched::sync::{AtomicBool, Relaxed};
-use crate::sched::wait::{wait_claimed, wait_turn};
+use crate::sched::wait::{self, Ended, await_turn, wait_claimed};
 use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -123,16 +123,17 @@ impl<T> Rendezvous<T> {
                 return Err(SendTimeoutError::Disconnected(message));
             }
             let mut slot = MaybeUninit::new(message);
-            let state = self.wait(sides, Side::Senders, &mut slot, deadline);
-            if let State::Done(_) = state {
+            let ended = self.wait(sides, Side::Senders, &mut slot, deadline);
+            if let Ended::Turn(State::Done(_)) = ended {
                 return Ok(());
             }
             // SAFETY: nobody has taken it.
             message = unsafe { slot.assume_init() };
-            match state {
-                State::Closed(_) => return Err(SendTimeoutError::Disconnected(message)),
-                State::Waiting => return Err(SendTimeoutError::Timeout(message)),
-                _ => {}
+            match ended {
+                Ended::Turn(State::Closed(_)) => return Err(SendTimeoutError::Disconnected(message)),
+                Ended::TimeIsUp => return Err(SendTimeoutError::Timeout(message)),
+                Ended::Interrupted => wait::interrupt(),
+                Ended::Turn(_) => {}
             }
         }
     }
@@ -169,15 +170,16 @@ impl<T> Rendezvous<T> {
             let mut slot = MaybeUninit::uninit();
             match self.wait(sides, Side::Receivers, &mut slot, deadline) {
                 // SAFETY: that is what it says.
-                State::Done(_) => return Ok(unsafe { slot.assume_init() }),
-                State::Closed(_) => return Err(RecvTimeoutError::Disconnected),
-                State::Waiting => return Err(RecvTimeoutError::Timeout),
-                _ => {}
+                Ended::Turn(State::Done(_)) => return Ok(unsafe { slot.assume_init() }),
+                Ended::Turn(State::Closed(_)) => return Err(RecvTimeoutError::Disconnected),
+                Ended::TimeIsUp => return Err(RecvTimeoutError::Timeout),
+                Ended::Interrupted => wait::interrupt(),
+                Ended::Turn(_) => {}
             }
         }
     }
 
-    /// Waits on a side for somebody of the other. Says what came of it: `Waiting` if it is the deadline. `Done`: the message was taken
+    /// Waits on a side for somebody of the other. What came of it, with the node out of the queue; `Done`: the message was taken
     /// from the slot, or put there.
     #[inline]
     fn wait(
@@ -186,32 +188,24 @@ impl<T> Rendezvous<T> {
         side: Side,
         slot: &mut MaybeUninit<T>,
         deadline: Option<Instant>,
-    ) -> State {
+    ) -> Ended {
         let what = if side == Side::Senders { WaitsFor::Send } else { WaitsFor::Receive };
         let turn = Turn::new(On::new(what, self));
-        let slot = slot.as_mut_ptr();
-        let node = Node::alone(&turn, slot.cast());
-        // SAFETY: `linked` takes it out before either is gone.
+        let node = Node::alone(&turn, slot.as_mut_ptr().cast());
+        // SAFETY: it is out before either is gone: who has ended the turn has taken it out, or this does. Nothing unwinds before.
         unsafe { sides.waiting[side as usize].push(&node) };
         self.show(side, &sides);
         let watched = !sides.watchers[side as usize].is_empty();
         drop(sides);
-        let mut linked = Linked { channel: self, side, node: &node, turn: &turn, slot, over: false };
         if watched {
             self.wake_watchers(side);
         }
-        let mut state = wait_turn(&turn, deadline);
-        if state.is_open() {
-            state = self.leave(side, &node, &turn);
+        match await_turn(&turn, deadline) {
+            Ended::Turn(state) => Ended::Turn(state),
+            early if self.unlink(side, &node) => early,
+            // It has been claimed: what becomes of it counts.
+            _ => Ended::Turn(wait_claimed(&turn)),
         }
-        linked.over = true;
-        state
-    }
-
-    /// Takes a node out. If it has been claimed, waits for what is to become of it.
-    #[cold]
-    fn leave(&self, side: Side, node: &Node, turn: &Turn) -> State {
-        if self.unlink(side, node) { State::Waiting } else { wait_claimed(turn) }
     }
 
     /// Takes a node out. Whether it was there: if not, it has been claimed.
@@ -371,36 +365,4 @@ fn offer<T>(claim: Claim, slot: &mut MaybeUninit<T>) -> bool {
     let own = turn.claim(slot.as_mut_ptr().cast());
     claim.offer((&raw const own).cast_mut().cast()).wake_next();
     matches!(wait_claimed(&turn), State::Done(_))
-}
-
-/// Takes the node out when the wait is given up, and drops a message that nobody has then.
-struct Linked<'a, T> {
-    channel: &'a Rendezvous<T>,
-    side: Side,
-    node: &'a Node,
-    turn: &'a Turn,
-    slot: *mut T,
-    over: bool,
-}
-
-impl<T> Drop for Linked<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.over {
-            self.give_up();
-        }
-    }
-}
-
-impl<T> Linked<'_, T> {
-    #[cold]
-    fn give_up(&self) {
-        let state = self.turn.state();
-        let state = if state.is_open() { self.channel.leave(self.side, self.node, self.turn) } else { state };
-        let handed_over = matches!(state, State::Done(_));
-        if handed_over == (self.side == Side::Receivers) {
-            // SAFETY: a sender's message that was not taken, or a receiver's that was put there.
-            unsafe { self.slot.drop_in_place() };
-        }
-    }
 }

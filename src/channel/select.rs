@@ -10,7 +10,7 @@ use super::operation::{Grant, Link, Operation, Slot};
 use crate::sched::on::{On, WaitsFor};
 use crate::sched::queue::{Node, State, Turn};
 use crate::sched::sleep;
-use crate::sched::wait::{wait_claimed, wait_turn};
+use crate::sched::wait::{self, Ended, await_turn, wait_claimed};
 use crossbeam_channel::{ReadyTimeoutError, RecvError, SelectTimeoutError, SendError, TryReadyError, TrySelectError};
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
@@ -30,6 +30,16 @@ enum Until {
 impl Until {
     fn after(timeout: Duration) -> Until {
         Instant::now().checked_add(timeout).map_or(Until::Forever, Until::At)
+    }
+
+    /// Until when to wait, `Some(None)` for ever. `None`: not any more.
+    fn deadline(self) -> Option<Option<Instant>> {
+        match self {
+            Until::Now => None,
+            Until::At(deadline) if Instant::now() >= deadline => None,
+            Until::At(deadline) => Some(Some(deadline)),
+            Until::Forever => Some(None),
+        }
     }
 }
 
@@ -133,13 +143,16 @@ fn shuffle(n: usize, mut swap: impl FnMut(usize, usize)) {
 #[inline]
 fn decide<'a>(cases: &mut [Case<'a>], until: Until, biased: bool) -> Option<SelectedOperation<'a>> {
     let order = Order::new(cases.len(), biased);
-    for i in 0..cases.len() {
+    attempt(cases, &order).or_else(|| decide_waiting(cases, &order, until))
+}
+
+/// The first operation, in this order, that need not wait.
+#[inline]
+fn attempt<'a>(cases: &[Case<'a>], order: &Order) -> Option<SelectedOperation<'a>> {
+    (0..cases.len()).find_map(|i| {
         let case = &cases[order.get(i)];
-        if let Some(grant) = case.operation.attempt() {
-            return Some(SelectedOperation::new(case, grant));
-        }
-    }
-    decide_waiting(cases, &order, until)
+        case.operation.attempt().map(|grant| SelectedOperation::new(case, grant))
+    })
 }
 
 #[cold]
@@ -148,35 +161,21 @@ fn decide_waiting<'a>(cases: &mut [Case<'a>], order: &Order, until: Until) -> Op
         wait_for_nothing(until);
         return None;
     }
-    // Once more: what was looked at first may have become ready before what was looked at last was not any more.
-    for i in 0..cases.len() {
-        let case = &cases[order.get(i)];
-        if let Some(grant) = case.operation.attempt() {
-            return Some(SelectedOperation::new(case, grant));
-        }
-    }
     loop {
-        let deadline = match until {
-            Until::Now => return None,
-            Until::At(deadline) if Instant::now() >= deadline => return None,
-            Until::At(deadline) => Some(deadline),
-            Until::Forever => None,
-        };
+        // Also the first time: what was looked at first may have become ready before what was looked at last was not any more.
+        if let Some(selected) = attempt(cases, order) {
+            return Some(selected);
+        }
+        let deadline = until.deadline()?;
         let turn = Turn::new(On::any(WaitsFor::Select));
-        let mut linked = Linked { cases, turn: &turn, over: false };
-        let state = linked.wait(order, deadline);
-        linked.over = true;
-        drop(linked);
-        if let State::Done(i) | State::Offered(i) | State::Closed(i) = state
+        let ended = wait_linked(cases, order, &turn, deadline);
+        if let Ended::Turn(state @ (State::Done(i) | State::Offered(i) | State::Closed(i))) = ended
             && let Some(grant) = cases[i].accept(state, &turn)
         {
             return Some(SelectedOperation::new(&cases[i], grant));
         }
-        for i in 0..cases.len() {
-            let case = &cases[order.get(i)];
-            if let Some(grant) = case.operation.attempt() {
-                return Some(SelectedOperation::new(case, grant));
-            }
+        if ended == Ended::Interrupted {
+            wait::interrupt();
         }
     }
 }
@@ -190,57 +189,41 @@ fn wait_for_nothing(until: Until) {
     }
 }
 
-/// The nodes of one turn, which leave their queues when this is dropped.
-struct Linked<'l, 'a> {
-    cases: &'l mut [Case<'a>],
-    turn: &'l Turn,
-    /// Whether the turn is over, so that nobody will claim it, and the caller deals with what it is.
-    over: bool,
-}
-
-impl Linked<'_, '_> {
-    /// Adds the nodes, and waits for what becomes of the turn: at most until `deadline`, or an operation is due.
-    fn wait(&mut self, order: &Order, mut deadline: Option<Instant>) -> State {
-        for i in 0..self.cases.len() {
-            let place = order.get(i);
-            let case = &mut self.cases[place];
-            let node = case.node.insert(Node::of_case(self.turn, place, ptr::null_mut()));
-            // SAFETY: `drop` takes it out, before the cases or the turn are gone; until then nobody moves the cases.
-            match unsafe { case.operation.link(node, self.turn, case.slot.get()) } {
-                Link::Waits => {}
-                Link::Due(due) => deadline = Some(deadline.map_or(due, |deadline| deadline.min(due))),
-                Link::Ready => return self.withdraw(),
+/// Adds a node of the turn to the queue of each case, and waits for what becomes of the turn: at most until `deadline`, or an
+/// operation is due. What came of it, with all nodes out of their queues. Nothing unwinds before.
+fn wait_linked(cases: &mut [Case<'_>], order: &Order, turn: &Turn, mut deadline: Option<Instant>) -> Ended {
+    let mut ready = false;
+    for i in 0..cases.len() {
+        let place = order.get(i);
+        let case = &mut cases[place];
+        let node = case.node.insert(Node::of_case(turn, place, ptr::null_mut()));
+        // SAFETY: it is taken out below, before the cases or the turn are gone; until then nobody moves the cases.
+        match unsafe { case.operation.link(node, turn, case.slot.get()) } {
+            Link::Waits => {}
+            Link::Due(due) => deadline = Some(deadline.map_or(due, |deadline| deadline.min(due))),
+            Link::Ready => {
+                ready = true;
+                break;
             }
         }
-        let state = wait_turn(self.turn, deadline);
-        if state.is_open() { self.withdraw() } else { state }
     }
-
-    /// Ends the turn, unless somebody has done that: then what becomes of it counts.
-    fn withdraw(&self) -> State {
-        if self.turn.withdraw() { State::Again } else { wait_claimed(self.turn) }
-    }
-}
-
-impl Drop for Linked<'_, '_> {
-    fn drop(&mut self) {
-        let state = if self.over { State::Again } else { self.withdraw() };
-        // Others may be about to use the nodes, so none is touched otherwise before it is out of its queue.
-        for case in &*self.cases {
-            if let Some(node) = &case.node
-                && node.is_queued()
-            {
-                case.operation.unlink(node);
-            }
-        }
-        self.cases.iter_mut().for_each(|case| case.node = None);
-        // Unwinding: what came of the turn goes to others.
-        if let State::Done(i) | State::Offered(i) | State::Closed(i) = state
-            && let Some(grant) = self.cases[i].accept(state, self.turn)
+    let ended = if ready { Ended::TimeIsUp } else { await_turn(turn, deadline) };
+    let ended = match ended {
+        Ended::Turn(state) => Ended::Turn(state),
+        early if turn.withdraw() => early,
+        // It has been claimed: what becomes of it counts.
+        _ => Ended::Turn(wait_claimed(turn)),
+    };
+    // Others may be about to use the nodes, so none is touched otherwise before it is out of its queue.
+    for case in &*cases {
+        if let Some(node) = &case.node
+            && node.is_queued()
         {
-            self.cases[i].operation.give_back(grant);
+            case.operation.unlink(node);
         }
     }
+    cases.iter_mut().for_each(|case| case.node = None);
+    ended
 }
 
 /// Waits until one of the operations is ready, and says which.
@@ -254,52 +237,41 @@ fn ready(cases: &mut [Case<'_>], until: Until, biased: bool) -> Option<usize> {
         if let Some(i) = (0..cases.len()).map(|i| order.get(i)).find(|&i| cases[i].operation.is_ready()) {
             return Some(cases[i].index);
         }
-        let deadline = match until {
-            Until::Now => return None,
-            Until::At(deadline) if Instant::now() >= deadline => return None,
-            Until::At(deadline) => Some(deadline),
-            Until::Forever => None,
-        };
-        let turn = Turn::new(On::any(WaitsFor::Select));
-        let watching = Watching { cases, turn: &turn };
-        watching.wait(deadline);
+        let deadline = until.deadline()?;
+        if watch(cases, deadline) == Ended::Interrupted {
+            wait::interrupt();
+        }
     }
 }
 
-/// As [`Linked`], for who only wants to know.
-struct Watching<'l, 'a> {
-    cases: &'l mut [Case<'a>],
-    turn: &'l Turn,
-}
-
-impl Watching<'_, '_> {
-    fn wait(self, mut deadline: Option<Instant>) {
-        for (i, case) in self.cases.iter_mut().enumerate() {
-            let node = case.node.insert(Node::of_case(self.turn, i, ptr::null_mut()));
-            // SAFETY: as in `Linked::wait`.
-            match unsafe { case.operation.watch(node) } {
-                Link::Waits => {}
-                Link::Due(due) => deadline = Some(deadline.map_or(due, |deadline| deadline.min(due))),
-                Link::Ready => return,
+/// As [`wait_linked`], for who only wants to know.
+fn watch(cases: &mut [Case<'_>], mut deadline: Option<Instant>) -> Ended {
+    let turn = Turn::new(On::any(WaitsFor::Select));
+    let mut ready = false;
+    for (i, case) in cases.iter_mut().enumerate() {
+        let node = case.node.insert(Node::of_case(&turn, i, ptr::null_mut()));
+        // SAFETY: as in `wait_linked`.
+        match unsafe { case.operation.watch(node) } {
+            Link::Waits => {}
+            Link::Due(due) => deadline = Some(deadline.map_or(due, |deadline| deadline.min(due))),
+            Link::Ready => {
+                ready = true;
+                break;
             }
         }
-        wait_turn(self.turn, deadline);
     }
-}
-
-impl Drop for Watching<'_, '_> {
-    fn drop(&mut self) {
-        // A claim of a watcher is followed by its end at once, so there is nothing to wait for but that.
-        if !self.turn.withdraw() {
-            wait_claimed(self.turn);
-        }
-        for case in &*self.cases {
-            if let Some(node) = &case.node {
-                case.operation.unwatch(node);
-            }
-        }
-        self.cases.iter_mut().for_each(|case| case.node = None);
+    let ended = if ready { Ended::TimeIsUp } else { await_turn(&turn, deadline) };
+    // A claim of a watcher is followed by its end at once, so there is nothing to wait for but that.
+    if !matches!(ended, Ended::Turn(_)) && !turn.withdraw() {
+        wait_claimed(&turn);
     }
+    for case in &*cases {
+        if let Some(node) = &case.node {
+            case.operation.unwatch(node);
+        }
+    }
+    cases.iter_mut().for_each(|case| case.node = None);
+    ended
 }
 
 /// Waits for several channel operations at once, for as many as a program finds out when it runs; [`select!`](super::select!) is

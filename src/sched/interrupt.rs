@@ -176,35 +176,59 @@ impl<'a> Here<'a> {
     }
 }
 
-/// For the current task, or the calling thread outside tasks: if a limit has passed, unwinds to the outermost such one that
-/// can be reached. If there is none, returns when the first one will pass.
+/// What the limits of the current task, or of the calling thread outside tasks, ask for.
+enum Limits<'a> {
+    /// Nothing: there are none, or those that have passed cannot be reached, or must not be.
+    Nothing,
+    /// Nothing before this.
+    Later(Instant),
+    /// To unwind to this one: the outermost that has passed and can be reached.
+    Due(&'a Limit),
+}
+
 #[cold]
-pub(super) fn raise() -> Option<Instant> {
-    let here = Here::new();
+fn look(here: Here<'_>) -> Limits<'_> {
     let now = Instant::now();
-    let first = here.limits().next()?.at;
-    if now < first {
-        return Some(first);
+    match here.limits().next() {
+        None => return Limits::Nothing,
+        Some(first) if now < first.at => return Limits::Later(first.at),
+        Some(_) => {}
     }
     if here.uninterrupted.get() || std::thread::panicking() {
-        return None;
+        return Limits::Nothing;
     }
     let due = here.limits().take_while(|limit| limit.at <= now).count();
     let in_reach = unwind::count_in_reach(catch as fn(&mut dyn FnMut()) -> _ as usize, due);
-    let limit = here.limits().take(in_reach).last()?;
-    panic::resume_unwind(Box::new(Interrupted { limit: limit.id(), _in_flight: InFlight::new() }));
+    here.limits().take(in_reach).last().map_or(Limits::Nothing, Limits::Due)
 }
 
-/// For who is about to block the OS thread until `deadline`: interrupts the caller if its time is up. Returns when it has to
-/// ask again.
+/// Unwinds to the limit that asks for it, if one does.
+#[cold]
+pub(super) fn raise() {
+    if let Limits::Due(limit) = look(Here::new()) {
+        panic::resume_unwind(Box::new(Interrupted { limit: limit.id(), _in_flight: InFlight::new() }));
+    }
+}
+
+/// Whether [`raise`] would unwind.
+pub(super) fn is_due() -> bool {
+    let here = Here::new();
+    !here.limit.get().is_null() && matches!(look(here), Limits::Due(_))
+}
+
+/// For who is about to block the OS thread until `deadline`: when it has to ask again whether a limit is [due](raise).
 pub(super) fn block_until(deadline: Option<Instant>) -> Option<Instant> {
-    if Here::new().limit.get().is_null() {
+    let here = Here::new();
+    if here.limit.get().is_null() {
         return deadline;
     }
-    match (deadline, raise()) {
-        (Some(deadline), Some(limit)) => Some(deadline.min(limit)),
-        (deadline, limit) => deadline.or(limit),
-    }
+    let limit = match look(here) {
+        Limits::Nothing => return deadline,
+        Limits::Later(at) => at,
+        // Since the caller asked.
+        Limits::Due(limit) => limit.at,
+    };
+    Some(deadline.map_or(limit, |deadline| deadline.min(limit)))
 }
 
 /// Runs `f`, in which waits that last past `at` are interrupted. `None`: one was.

@@ -131,11 +131,12 @@ pub(crate) fn park_until(deadline: Instant) {
 /// the last moment: std does not tell.
 #[cold]
 fn park_thread(deadline: Option<Instant>) {
+    interrupt::raise();
     match interrupt::block_until(deadline) {
         None => std::thread::park(),
         Some(until) => {
             std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
-            interrupt::block_until(None);
+            interrupt::raise();
         }
     }
 }

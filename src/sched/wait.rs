@@ -88,7 +88,10 @@ pub(crate) fn wait(on: On) {
     match current_task() {
         // SAFETY: Rust code of the current task, on its big stack.
         Some(g) => unsafe { wait_task(g, on) },
-        None => wait_thread(None),
+        None => {
+            interrupt::raise();
+            wait_thread(None);
+        }
     }
 }
 
@@ -101,7 +104,10 @@ pub(crate) fn wait_until(on: On, deadline: Instant) -> bool {
             // SAFETY: as in `wait`.
             unsafe { wait_task(g, on) };
         }
-        None => wait_thread(Some(deadline)),
+        None => {
+            interrupt::raise();
+            wait_thread(Some(deadline));
+        }
     }
     Instant::now() >= deadline
 }
@@ -124,6 +130,67 @@ pub(crate) fn wait_turn(turn: &Turn, deadline: Option<Instant>) -> State {
             }
         }
     }
+}
+
+/// How a wait has ended that does not unwind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The turn is over: this has become of it.
+    Turn(State),
+    /// The deadline has come.
+    TimeIsUp,
+    /// The caller is to be unwound, by [`interrupt`].
+    Interrupted,
+}
+
+/// As [`wait_turn`], for who could be handed something that cannot be passed on. It never unwinds: the caller takes its nodes out
+/// first, and if it is too late for that it has what it waited for.
+#[inline]
+pub(crate) fn await_turn(turn: &Turn, deadline: Option<Instant>) -> Ended {
+    crate::signal::refuse_in_handler("waits");
+    loop {
+        let state = turn.state();
+        if !state.is_open() {
+            return Ended::Turn(state);
+        }
+        let Some(g) = current_task() else {
+            if interrupt::is_due() {
+                return Ended::Interrupted;
+            }
+            wait_thread(deadline);
+            match deadline {
+                Some(deadline) if Instant::now() >= deadline => return Ended::TimeIsUp,
+                _ => continue,
+            }
+        };
+        // SAFETY: Rust code of the current task. Who asks for an interruption from here on wakes it.
+        unsafe {
+            if is_interrupted(g) {
+                return Ended::Interrupted;
+            }
+            match deadline {
+                None => park_task(g, turn.on()),
+                Some(deadline) => {
+                    let timer = Timer::new(g, deadline);
+                    park_task(g, turn.on());
+                    drop(timer);
+                    if Instant::now() >= deadline {
+                        return Ended::TimeIsUp;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Unwinds the caller, if that is still asked for.
+#[cold]
+pub(crate) fn interrupt() {
+    if let Some(g) = current_task() {
+        // SAFETY: Rust code of the current task.
+        unsafe { cancel(g) };
+    }
+    interrupt::raise();
 }
 
 /// Waits until `turn`, which has been claimed, is over. Nothing ends that before: the other side may be about to write into the
@@ -156,7 +223,7 @@ impl Drop for Timer<'_> {
     }
 }
 
-/// Waits on an OS thread outside tasks, until `deadline` at most. Apart, so that the tasks' way is short.
+/// Waits on an OS thread outside tasks, until `deadline` or the first of its limits. Apart, so that the tasks' way is short.
 #[cold]
 fn wait_thread(deadline: Option<Instant>) {
     match interrupt::block_until(deadline) {
@@ -177,14 +244,33 @@ unsafe fn wait_task(g: *mut G, on: On) {
         if (*g).limited.get() {
             interrupt::raise();
         }
+        park_task(g, on);
+        if (*task).cancel.get() == Cancel::Asked {
+            shut_down(g);
+        }
+    }
+}
+
+/// Whether a wait of the current task would unwind now.
+#[inline]
+unsafe fn is_interrupted(g: *mut G) -> bool {
+    // SAFETY: the caller is Rust code of the task g.
+    unsafe {
+        (*Header::of(g)).cancel.get() == Cancel::Asked && may_be_cancelled(g)
+            || (*g).limited.get() && interrupt::is_due()
+    }
+}
+
+/// Parks the current task, until it is woken.
+#[inline]
+unsafe fn park_task(g: *mut G, on: On) {
+    // SAFETY: as in `wait_task`.
+    unsafe {
         (*g).waits_on.set(on.into_raw());
         if std::thread::panicking() {
             wait_panicking(g);
         } else {
             arch::morestack_mcall(worker::park);
-        }
-        if (*task).cancel.get() == Cancel::Asked {
-            shut_down(g);
         }
     }
 }
@@ -240,24 +326,35 @@ unsafe fn yield_panicking(g: *mut G) {
     }
 }
 
-/// Unwinds the current task, if it may be.
+/// Unwinds the current task, if that is asked for and may be.
 #[cold]
 unsafe fn cancel(g: *mut G) {
     // SAFETY: the current task.
+    unsafe {
+        let task = &*Header::of(g);
+        if task.cancel.get() == Cancel::Asked && may_be_cancelled(g) {
+            task.caught.set(task.caught.get() + 1);
+            Cancelled::raise();
+        }
+    }
+}
+
+/// Whether the current task, which is to end, may be unwound from here.
+#[cold]
+unsafe fn may_be_cancelled(g: *mut G) -> bool {
+    // SAFETY: the current task.
     let task = unsafe { &*Header::of(g) };
     if task.uninterrupted.get() || std::thread::panicking() {
-        return;
+        return false;
     }
     if task.caught.get() >= PATIENCE {
-        return task.cancel.refuse();
+        task.cancel.refuse();
+        return false;
     }
-    if unwind::can_unwind().is_err() {
-        // Elsewhere it can be, later. But a runtime that shuts down has no later.
-        if Worker::running().is_closing() {
-            task.cancel.refuse();
-        }
-        return;
+    let can = unwind::can_unwind().is_ok();
+    // Elsewhere it can be, later. But a runtime that shuts down has no later.
+    if !can && Worker::running().is_closing() {
+        task.cancel.refuse();
     }
-    task.caught.set(task.caught.get() + 1);
-    Cancelled::raise();
+    can
 }

@@ -149,6 +149,29 @@ pub mod wait {
         wait_claimed(turn)
     }
 
+    /// How a wait has ended that does not unwind.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Ended {
+        Turn(State),
+        TimeIsUp,
+        Interrupted,
+    }
+
+    pub fn await_turn(turn: &Turn, deadline: Option<Instant>) -> Ended {
+        if deadline.is_some() {
+            return Ended::TimeIsUp;
+        }
+        if HERE.with(|here| here.patience.get()) == 0 {
+            return Ended::Interrupted;
+        }
+        HERE.with(|here| here.patience.set(here.patience.get() - 1));
+        Ended::Turn(wait_claimed(turn))
+    }
+
+    pub fn interrupt() {
+        panic::resume_unwind(Box::new(Interrupted));
+    }
+
     pub fn wait(_: On) {
         signal().wait();
     }

@@ -31,6 +31,7 @@ pub(crate) fn poll_now(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<(
 /// What `ppoll` says (no memory).
 pub(super) fn block(fd: BorrowedFd<'_>, direction: Direction, deadline: Option<Instant>) -> io::Result<bool> {
     loop {
+        interrupt::raise();
         let until = interrupt::block_until(deadline);
         let ready = retry(|| {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
