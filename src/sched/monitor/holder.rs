@@ -39,6 +39,23 @@ pub(super) fn of_lock(call: Call, running: Running, mailbox: &Mailbox) -> Option
     peek::label(holder.task, still)
 }
 
+/// Where the frames in the innermost segment of a parked task begin.
+#[cfg(morestack_split)]
+fn small_hi(g: *const G) -> Option<usize> {
+    use crate::stack::split;
+    let segment = copy::<usize>(g.addr() + offset_of!(G, seg))?;
+    // SAFETY: any bytes are a number.
+    let hi = copy::<usize>(unsafe { segment.assume_init() } + offset_of!(split::Header, hi))?;
+    // SAFETY: likewise.
+    Some(unsafe { hi.assume_init() })
+}
+
+/// Rust code runs on big stacks.
+#[cfg(not(morestack_split))]
+fn small_hi(_: *const G) -> Option<usize> {
+    None
+}
+
 /// A task that does not run, as it was copied.
 struct Parked {
     task: *const Header,
@@ -59,7 +76,10 @@ impl Parked {
         let big: MaybeUninit<ManuallyDrop<Option<BigStack>>> = copy(g.addr() + offset_of!(G, big))?;
         // SAFETY: copied from a live task of a worker that is blocked, as the caller finds out; not dropped.
         let (sp, big) = unsafe { (sp.assume_init(), big.assume_init()) };
-        let hi = big.as_ref().map_or(sp + SEARCHED, BigStack::hi);
+        let hi = match big.as_ref().filter(|big| (big.lo()..big.hi()).contains(&sp)) {
+            Some(big) => big.hi(),
+            None => small_hi(g)?,
+        };
         Some(Parked { task, sp, hi })
     }
 
@@ -67,15 +87,7 @@ impl Parked {
     fn refers_to(&self, futex: usize) -> bool {
         let len = self.hi.saturating_sub(self.sp).min(SEARCHED) & !7;
         let mut words = vec![0usize; len / 8];
-        // What is behind the end of a small stack may not be readable: then page by page, as far as it is.
-        let step = 4096 - self.sp % 4096;
-        let readable = if copy_bytes(self.sp, words.as_mut_ptr().cast(), len) {
-            words.len()
-        } else if copy_bytes(self.sp, words.as_mut_ptr().cast(), step.min(len)) {
-            step.min(len) / 8
-        } else {
-            0
-        };
-        words[..readable].iter().any(|&word| word <= futex && futex - word <= BEFORE)
+        copy_bytes(self.sp, words.as_mut_ptr().cast(), len)
+            && words.iter().any(|&word| word <= futex && futex - word <= BEFORE)
     }
 }

@@ -181,14 +181,22 @@ fn sleep(reported: &mut asleep::Reported) {
     if any_awake() {
         ASLEEP.store(false, Ordering::Relaxed);
     }
-    let begin = Instant::now();
-    while ASLEEP.load(Ordering::Relaxed) && begin.elapsed() < asleep::GRACE {
-        thread::park_timeout(asleep::GRACE);
-    }
-    if ASLEEP.load(Ordering::Relaxed)
-        && let Some(report) = reported.look()
-    {
-        report::send(report);
+    while ASLEEP.load(Ordering::Relaxed) {
+        let begin = Instant::now();
+        while ASLEEP.load(Ordering::Relaxed) && begin.elapsed() < asleep::GRACE {
+            thread::park_timeout(asleep::GRACE);
+        }
+        if !ASLEEP.load(Ordering::Relaxed) {
+            break;
+        }
+        match reported.look() {
+            asleep::Finding::Unclear => {}
+            asleep::Finding::Nothing => break,
+            asleep::Finding::Dead(report) => {
+                report::send(report);
+                break;
+            }
+        }
     }
     while ASLEEP.load(Ordering::Relaxed) {
         thread::park();

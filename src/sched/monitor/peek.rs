@@ -76,6 +76,11 @@ pub(super) fn cpu_time(tid: libc::pid_t) -> Option<Duration> {
     (status == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
+/// The threads of this process. None if the kernel does not tell.
+pub(super) fn threads() -> Option<Vec<libc::pid_t>> {
+    fs::read_dir("/proc/self/task").ok()?.map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
 /// The letter that `ps` shows for a thread: R for running, S and D for blocked.
 pub(super) fn thread_state(tid: libc::pid_t) -> Option<u8> {
     let stat = fs::read(format!("/proc/self/task/{tid}/stat")).ok()?;
