@@ -120,6 +120,8 @@ pub struct Metrics {
 
 /// Figures about the workers and stacks of the process. Costs some loads for each worker, and copies nothing of the tasks.
 ///
+/// Of tasks, those of [runtimes](crate::runtime): a [`Scheduler`](crate::sched::Scheduler) of its own is its owner's. Of stacks, all.
+///
 /// They are read while everything goes on, so they do not add up exactly; `segments` lags by what the threads' caches did since
 /// they last went to the pool.
 ///
