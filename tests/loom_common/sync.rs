@@ -12,9 +12,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::{self, Location};
-use std::sync::Arc;
 pub use std::sync::atomic::Ordering;
 pub use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::{Arc, Once};
 use std::thread;
 use std::time::Instant;
 
@@ -261,10 +261,34 @@ fn check(&(_, model, preemptions): &Model) -> usize {
     runs.load(Relaxed)
 }
 
-/// Does all jobs, each on a thread of its own, and returns what they return.
+/// The same, or which model failed and why, in a line.
+fn runs_or_failure(model: &Model) -> Result<usize, String> {
+    panic::catch_unwind(|| check(model)).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
+        format!("{} fails: {}", model.0, text.unwrap_or_default().lines().next().unwrap_or_default())
+    })
+}
+
+/// Does all jobs, each on a thread of its own, and returns what they return. Panics of these, many of which are expected, print nothing.
 fn in_parallel<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -> Vec<R> {
+    thread_local! {
+        static QUIET: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                hook(info);
+            }
+        }));
+    });
+    let job = &|job| {
+        QUIET.set(true);
+        work(job)
+    };
     thread::scope(|scope| {
-        let threads: Vec<_> = jobs.iter().map(|job| scope.spawn(|| work(job))).collect();
+        let threads: Vec<_> = jobs.iter().map(|it| scope.spawn(move || job(it))).collect();
         threads.into_iter().map(|it| it.join().unwrap_or_else(|payload| panic::resume_unwind(payload))).collect()
     })
 }
@@ -279,11 +303,12 @@ pub struct Orderings(BTreeSet<Site>);
 pub fn all_pass(files: &[&str], models: &[Model]) -> Orderings {
     let checked = in_parallel(models, |model| {
         let begin = Instant::now();
-        let runs = check(model);
-        (format!("{}: {runs} runs in {} ms", model.0, begin.elapsed().as_millis()), SITES.take())
+        let runs = runs_or_failure(model)?;
+        Ok((format!("{}: {runs} runs in {} ms", model.0, begin.elapsed().as_millis()), SITES.take()))
     });
     let mut all = BTreeSet::new();
-    for (line, sites) in checked {
+    for model in checked {
+        let (line, sites): (String, _) = model.unwrap_or_else(|failure: String| panic!("{failure}"));
         println!("{line}");
         all.extend(sites.into_iter().filter(|site| files.iter().any(|file| site.file.ends_with(file))));
     }
@@ -299,20 +324,11 @@ impl Orderings {
     /// # Panics
     /// If they do not.
     pub fn are_needed(self, models: &[Model]) {
-        // Failures are expected now, and each would print a backtrace.
-        let hook = panic::take_hook();
-        panic::set_hook(Box::new(|_| {}));
         let sites: Vec<Site> = self.0.into_iter().collect();
         let found = in_parallel(&sites, |site| {
             SEEDED.set(Some(*site));
-            models.iter().find_map(|model| {
-                let payload = panic::catch_unwind(|| check(model)).err()?;
-                let text =
-                    payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
-                Some(format!("{} fails: {}", model.0, text.unwrap_or_default().lines().next().unwrap_or_default()))
-            })
+            models.iter().find_map(|model| runs_or_failure(model).err())
         });
-        panic::set_hook(hook);
         for (site, found) in sites.iter().zip(&found) {
             println!("without {site}: {}", found.as_deref().unwrap_or("no model fails"));
         }
