@@ -3,8 +3,8 @@
 //!
 //! With `--cfg loom` the shipped file is checked by loom, in all interleavings of small models. Without, threads try it.
 
-#[cfg(not(loom))]
-#[path = "../src/sched/lock.rs"]
+#[cfg_attr(loom, path = "loom_common/lock.rs")]
+#[cfg_attr(not(loom), path = "../src/sched/lock.rs")]
 mod lock;
 #[path = "../src/sched/on.rs"]
 #[allow(dead_code, reason = "reports need the rest")]
@@ -23,26 +23,6 @@ mod sync;
 mod sync;
 #[path = "loom_common/waits.rs"]
 mod waits;
-
-/// loom's lock in the place of `src/sched/lock.rs`, which `loom_queue.rs` is about: who finds it taken is blocked, instead of trying
-/// in a loop of which each round is one more way to go.
-#[cfg(loom)]
-mod lock {
-    use loom::sync::{Mutex, MutexGuard};
-    use std::sync::PoisonError;
-
-    pub struct Lock<T>(Mutex<T>);
-
-    impl<T> Lock<T> {
-        pub fn new(value: T) -> Lock<T> {
-            Lock(Mutex::new(value))
-        }
-
-        pub fn lock(&self) -> MutexGuard<'_, T> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner)
-        }
-    }
-}
 
 /// Where the shipped file looks for the others.
 mod sched {

@@ -22,7 +22,7 @@
 use crate::sched::lock::{Guard, Lock};
 use crate::sched::on::{On, WaitsFor};
 use crate::sched::queue::{Node, Queue, State, Turn};
-use crate::sched::sync::{Acquire, AtomicUsize, Relaxed, Release, spin};
+use crate::sched::sync::{Acquire, AtomicUsize, Relaxed, Release, const_fn, spin};
 use crate::sched::wait;
 use std::ptr;
 
@@ -53,9 +53,11 @@ pub(super) struct RawRwLock {
 }
 
 impl RawRwLock {
-    /// Free.
-    pub(super) const fn new() -> RawRwLock {
-        RawRwLock { state: AtomicUsize::new(0), waiters: Lock::new(Queue::new()) }
+    const_fn! {
+        /// Free.
+        pub(super) fn new() -> RawRwLock {
+            RawRwLock { state: AtomicUsize::new(0), waiters: Lock::new(Queue::new()) }
+        }
     }
 
     /// Takes the lock for reading, if nobody writes or waits.
@@ -150,9 +152,10 @@ impl RawRwLock {
         if !is_last_and_asked_for(state) {
             return Some(held);
         }
-        // With the queue locked too, the state is the caller's: stores will do.
+        // With the queue locked too, the state is the caller's: stores will do. But what they store a reader may find, who has to
+        // see what was written before the caller came to read.
         let Some(first) = waiters.first_slot() else {
-            self.state.store(held, Relaxed);
+            self.state.store(held, Release);
             return Some(held);
         };
         if first == READS {
@@ -171,9 +174,10 @@ impl RawRwLock {
             drop(waiters);
             claim.done().wake_next();
         } else {
-            self.state.store(held | waiting | WOKEN, Relaxed);
+            self.state.store(held | waiting | WOKEN, Release);
             drop(waiters);
-            self.state.fetch_sub(held, Release);
+            // Goes on with what the store began.
+            self.state.fetch_sub(held, Relaxed);
             claim.again().wake();
         }
         None
@@ -318,7 +322,8 @@ impl RawRwLock {
         loop {
             let free = is_free(state);
             let next = if free { state | WRITER } else { state };
-            match self.state.compare_exchange(state, next & !WOKEN, Acquire, Relaxed) {
+            // Nothing is read in between, and who comes next finds what was released before.
+            match self.state.compare_exchange(state, next & !WOKEN, Relaxed, Relaxed) {
                 Ok(_) if free => return self.unlock_write(),
                 // The last holder sees that somebody waits and nobody is on the way. But readers need not wait for it.
                 Ok(_) => return self.first_has_left(),

@@ -192,7 +192,7 @@ impl AtomicBool {
 
 macro_rules! counting {
     ($name:ident, $value:ty) => {
-        counting!($name, $value, fetch_add, fetch_sub, fetch_or);
+        counting!($name, $value, fetch_add, fetch_sub, fetch_and, fetch_or);
     };
     ($name:ident, $value:ty, $($change:ident),*) => {
         impl $name {
