@@ -5,6 +5,7 @@
 pub mod big;
 pub mod debug;
 mod error;
+pub(crate) mod fork;
 pub mod frames;
 pub mod grow;
 pub mod layout;

@@ -4,9 +4,9 @@ use super::g::{G, M};
 use super::report::program_table;
 use crate::signal::{self, AltStack};
 use crate::stack::layout::MAX_STACK;
-use crate::stack::report;
 #[cfg(morestack_split)]
 use crate::stack::split;
+use crate::stack::{fork, report};
 use std::cell::{OnceCell, UnsafeCell};
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -26,6 +26,7 @@ impl Thread {
         // Every way into mapped code comes by here once: a table that is refused must not run at all.
         program_table();
         signal::prepare_process();
+        fork::prepare();
         // Threads that glibc has started since may have brought handlers of its own.
         signal::rescan();
         let _signals = AltStack::install().unwrap_or_else(|error| {

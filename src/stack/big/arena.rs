@@ -103,7 +103,7 @@ static CHUNKS: [Chunk; MAX_CHUNKS] =
 static FILLED: AtomicUsize = AtomicUsize::new(0);
 
 /// Held while an entry is appended.
-static APPENDING: Mutex<()> = Mutex::new(());
+pub(super) static APPENDING: Mutex<()> = Mutex::new(());
 
 /// A slot found by an address in it.
 struct Slot {

@@ -31,13 +31,16 @@ mod guard;
 mod pool;
 mod promise;
 
+use std::array;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::debug::{POISON_BYTE, modes};
 use super::error::StackError;
 use super::layout::PAGE;
+use super::locked;
 use super::split::undisturbed;
-use arena::Class;
+use arena::{CLASSES, Class};
 
 pub(crate) use arena::is_big;
 pub use arena::{GuardHit, guard_at};
@@ -47,6 +50,19 @@ pub use guard::use_mprotect;
 pub use pool::{KEEP_BYTES, KEEP_WARM, Stats, stats};
 pub(crate) use pool::{decay, expect_decay};
 pub(crate) use promise::{promise, unpromise};
+
+/// While it lives, no other thread is in the pools.
+pub(super) struct Locked {
+    _pools: [MutexGuard<'static, pool::Pool>; CLASSES],
+    /// Taken under those.
+    _arena: MutexGuard<'static, ()>,
+}
+
+impl Locked {
+    pub(super) fn new() -> Locked {
+        Locked { _pools: array::from_fn(|class| locked(&pool::POOLS[class])), _arena: locked(&arena::APPENDING) }
+    }
+}
 
 /// Usable bytes of a stack when nobody says otherwise: a slot of 256 KB less its guard page. Ten times what the hungriest
 /// calls of libc and std were measured to take (`getaddrinfo` 16 KB, a backtrace with names 24 KB), and a million take

@@ -58,7 +58,7 @@ pub fn stats() -> Stats {
 }
 
 /// Free stacks of one class, each by its `hi`.
-struct Pool {
+pub(super) struct Pool {
     /// As their last owners left them, the longest free first. Used first.
     hot: List<usize>,
     /// How few of these there were since the last decay: so many were not needed.
@@ -77,7 +77,7 @@ struct Pool {
     slots: usize,
 }
 
-static POOLS: [Mutex<Pool>; CLASSES] = [const {
+pub(super) static POOLS: [Mutex<Pool>; CLASSES] = [const {
     Mutex::new(Pool {
         hot: tables::list(),
         idle: 0,

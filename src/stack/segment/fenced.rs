@@ -17,7 +17,9 @@ use crate::stack::tables::Quarantine;
 const QUARANTINE: usize = 4096;
 
 /// Base and length of freed mappings.
-static FREED: Mutex<Quarantine<(usize, usize), QUARANTINE>> = Mutex::new(Quarantine::new());
+pub(super) type Freed = Quarantine<(usize, usize), QUARANTINE>;
+
+pub(super) static FREED: Mutex<Freed> = Mutex::new(Quarantine::new());
 
 /// The mapping of a segment: the fence page, then the segment's pages.
 fn mapping(lo: usize, size: usize) -> (usize, usize) {

@@ -42,13 +42,13 @@ const CACHE_MAX: usize = 64 << 20;
 const PIECE_SIZES: usize = (CACHE_MAX / LARGE_MIN).trailing_zeros() as usize + 1;
 
 /// Freed pieces. No list can overflow: each piece has at least `LARGE_MIN` of the bytes that `CACHE_MAX` allows.
-struct Cache {
+pub(super) struct Cache {
     pieces: [[usize; CACHE_MAX / LARGE_MIN]; PIECE_SIZES],
     counts: [usize; PIECE_SIZES],
     bytes: usize,
 }
 
-static CACHE: Mutex<Cache> =
+pub(super) static CACHE: Mutex<Cache> =
     Mutex::new(Cache { pieces: [[0; CACHE_MAX / LARGE_MIN]; PIECE_SIZES], counts: [0; PIECE_SIZES], bytes: 0 });
 
 fn piece_index(size: usize) -> usize {

@@ -13,6 +13,21 @@ pub(crate) use large::LARGE_MIN;
 pub use pool::{StackCache, release_idle};
 
 use crate::stack::layout::STACK_MIN;
+use crate::stack::locked;
+use std::sync::MutexGuard;
+
+/// While it lives, no other thread is in the pools.
+pub(super) struct Locked {
+    _pool: MutexGuard<'static, slab::Slabs>,
+    _large: MutexGuard<'static, large::Cache>,
+    _fenced: MutexGuard<'static, fenced::Freed>,
+}
+
+impl Locked {
+    pub(super) fn new() -> Locked {
+        Locked { _pool: locked(&pool::POOL), _large: locked(&large::CACHE), _fenced: locked(&fenced::FREED) }
+    }
+}
 
 /// Largest segment that can be asked for. Far above any limit a task has ([`MAX_STACK`](crate::stack::layout::MAX_STACK)); it only
 /// keeps the arithmetic on sizes away from overflow.

@@ -29,7 +29,7 @@ const LIST_BYTES: usize = 32 << 10;
 /// Segments that the longest list holds.
 const LIST_MAX: usize = LIST_BYTES / STACK_MIN;
 
-static POOL: Mutex<Slabs> = Mutex::new(Slabs::new());
+pub(super) static POOL: Mutex<Slabs> = Mutex::new(Slabs::new());
 
 /// Free segments of one size, the warmest last. Addresses in an array rather than a chain through the segments: the
 /// segments' own memory stays untouched.

@@ -156,6 +156,7 @@ mod in_use {
     /// Finds out, before the first small segment is used, what a failed check needs to know. It must not find out by itself: it may have
     /// interrupted the global allocator, or a thread that holds the lock that finding out takes.
     pub(crate) fn prepare() {
+        crate::stack::fork::prepare();
         super::vectors::prepare();
         super::frames::prepare();
         debug::modes();
