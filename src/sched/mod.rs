@@ -18,6 +18,8 @@ mod inbox;
 pub(crate) mod inspect;
 pub(crate) mod interrupt;
 pub(crate) mod io;
+#[cfg(feature = "debug-modes")]
+mod left;
 pub(crate) mod lend;
 pub(crate) mod locals;
 pub(crate) mod lock;

@@ -28,6 +28,10 @@
 //! Who gives up (a deadline, an unwinding) takes its nodes out of their queues, each under the lock. A node that is not there any
 //! more was taken out by somebody who has claimed the turn, or found that another had; to see that takes no lock.
 
+#[cfg(feature = "debug-modes")]
+#[path = "linked.rs"]
+pub(super) mod linked;
+
 use super::on::On;
 use super::sync::{Acquire, AtomicBool, AtomicPtr, AtomicUsize, Relaxed, Release, UnsafeCell};
 use super::waker::{Wake, Who};
@@ -186,6 +190,13 @@ impl Node {
         }
     }
 
+    /// Where others reach into the frame of who waits.
+    #[cfg(feature = "debug-modes")]
+    fn for_each_address(&self, f: fn(usize)) {
+        f((&raw const *self).addr());
+        f(self.turn.addr());
+    }
+
     /// Says where a value is to be put. Before it is in a queue.
     pub(crate) fn set_slot(&self, slot: *mut ()) {
         self.slot.set(slot);
@@ -247,6 +258,8 @@ impl Queue {
     #[inline]
     pub(crate) unsafe fn push(&mut self, node: &Node) {
         debug_assert!(!node.is_queued(), "in one queue at a time");
+        #[cfg(feature = "debug-modes")]
+        node.for_each_address(linked::add);
         node.queued.store(true, Relaxed);
         node.next.set(ptr::null());
         node.prev.set(self.last);
@@ -264,6 +277,8 @@ impl Queue {
     /// As [`push`](Self::push).
     pub(crate) unsafe fn push_first(&mut self, node: &Node) {
         debug_assert!(!node.is_queued(), "in one queue at a time");
+        #[cfg(feature = "debug-modes")]
+        node.for_each_address(linked::add);
         node.queued.store(true, Relaxed);
         node.prev.set(ptr::null());
         node.next.set(self.first);
@@ -288,6 +303,8 @@ impl Queue {
 
     #[inline]
     fn unlink(&mut self, node: &Node) {
+        #[cfg(feature = "debug-modes")]
+        node.for_each_address(linked::remove);
         let (prev, next) = (node.prev.get(), node.next.get());
         // SAFETY: neighbours are queued, so they are live.
         unsafe {

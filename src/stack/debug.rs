@@ -5,7 +5,7 @@
 //!
 //! | word | effect |
 //! |---|---|
-//! | `move` | every check of a mapped function moves the stack |
+//! | `move` | every check of a mapped function moves the stack, and nothing that is live may lead to where it was |
 //! | `preempt` | every check of a mapped function yields to the next ready task |
 //! | `poison` | stack memory is filled with [`POISON_BYTE`] when it is handed out and when it is given back |
 //! | `fence` | every segment stands on pages of its own; given back, it becomes inaccessible |
@@ -58,6 +58,26 @@ pub fn modes() -> Modes {
         Ok(modes) => modes,
         Err(word) => panic!("MORESTACK_DEBUG: no mode is called {word:?}; there are move, preempt, poison and fence"),
     })
+}
+
+/// What is to be looked at after a move: a function of the layers above.
+#[cfg(feature = "debug-modes")]
+static AFTER_MOVE: std::sync::OnceLock<fn(&std::ops::Range<usize>)> = std::sync::OnceLock::new();
+
+/// Has `look` look at what these layers hold, after each move under `move`: it is given the addresses that the stack had, which nothing
+/// live may point to.
+#[cfg(feature = "debug-modes")]
+pub(crate) fn after_move(look: fn(&std::ops::Range<usize>)) {
+    AFTER_MOVE.get_or_init(|| look);
+}
+
+/// A stack was there, and is now somewhere else.
+pub(crate) fn moved(old: &std::ops::Range<usize>) {
+    #[cfg(feature = "debug-modes")]
+    if let Some(look) = AFTER_MOVE.get() {
+        look(old);
+    }
+    let _ = old;
 }
 
 /// All modes are off: the feature `debug-modes` is not compiled in.

@@ -6,12 +6,15 @@
 //! in `G`, Rust gets copies of its arguments.
 
 use super::StackCache;
+use super::debug;
 use super::error::StackError;
 use super::frames::table::Table;
 use super::frames::walk::{Frame, Place, Walk, WalkError};
 use super::layout::{STACK_GUARD, STACK_MIN, STACK_SMALL, STACK_TOP};
+use super::report;
 use super::state::GoStack;
 use super::stats::COUNTERS;
+use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 
@@ -204,7 +207,37 @@ pub(crate) unsafe fn move_to(
     if let Some(hook) = hook {
         hook(&moved);
     }
+    if debug::modes().move_always {
+        // SAFETY: the records are live, as the caller says.
+        unsafe { nothing_is_left(stack, innermost, range.0..range.1) };
+    }
     Ok(())
+}
+
+/// Under a debug mode: that nothing leads to where the stack was.
+#[cold]
+unsafe fn nothing_is_left(stack: &GoStack, innermost: Innermost, old: Range<usize>) {
+    // Pages that were moved may overlap.
+    if stack.lo < old.end && old.start < stack.hi {
+        return;
+    }
+    let (s, mut words) = (&stack.sched, vec![stack.lo, stack.hi - 1, stack.stackguard1]);
+    if innermost == Innermost::Sched {
+        words.extend([s.sp, s.bp, s.ctxt]);
+    }
+    let mut record = stack.to_rust.cast_const();
+    // SAFETY: the caller says that the records are live.
+    while let Some(r) = unsafe { record.as_ref() } {
+        words.extend([record.addr(), r.sp, r.bp]);
+        record = r.prev;
+    }
+    if let Some(word) = words.iter().find(|&word| old.contains(word)) {
+        report::fatal(format_args!(
+            "{}: {word:#x} was left behind by a move, and its stack's state leads there: {stack:x?}",
+            report::Current
+        ));
+    }
+    debug::moved(&old);
 }
 
 /// Rewrites what points into the old segment `[stack.lo, stack.hi)`, whose contents stand `delta` further. Frames seen, and

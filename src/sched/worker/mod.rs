@@ -106,6 +106,8 @@ pub(crate) struct Worker {
 impl Worker {
     /// A worker of the calling thread.
     pub(super) fn new(mail: Mailbox, seat: Option<Seat>) -> Rc<Worker> {
+        #[cfg(feature = "debug-modes")]
+        super::left::watch();
         let worker = Rc::new(Worker {
             runnext: Cell::new(ptr::null_mut()),
             ready: UnsafeCell::default(),

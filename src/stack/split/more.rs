@@ -238,6 +238,9 @@ unsafe fn copy(
         let moved = old.wrapping_add(delta);
         frames::adjust(moved, frames, delta);
         frame.set(moved);
+        if debug::modes().move_always && (new_hi <= current.addr() || hi <= header.addr()) {
+            debug::moved(&(current.addr()..hi));
+        }
         COUNTERS.split_copies.add(1);
         COUNTERS.frames_adjusted.add(frames);
         Ok(Some(header))
