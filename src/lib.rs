@@ -88,6 +88,7 @@ pub mod net;
 pub mod runtime;
 pub mod sched;
 pub mod signal;
+pub mod sigstack;
 pub mod stack;
 pub mod sync;
 pub mod task;

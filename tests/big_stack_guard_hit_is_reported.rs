@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Ended, role, run_child};
-use morestack::signal::{AltStack, prepare_process};
+use morestack::sigstack::{AltStack, prepare_process};
 use morestack::stack::big::BigStack;
 use morestack::stack::report::set_task_describer;
 

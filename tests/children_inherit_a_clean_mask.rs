@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
 use morestack::sched::Scheduler;
-use morestack::signal::{AltStack, prepare_process};
+use morestack::sigstack::{AltStack, prepare_process};
 
 morestack::mapped_asm!(include_str!(concat!(env!("OUT_DIR"), "/tests/asm/children.s")));
 

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libc::{SA_ONSTACK, SA_RESTART, SIGUSR1, SIGUSR2, SIGWINCH, c_int, sighandler_t};
-use morestack::signal::{AltStack, prepare_process, rescan};
+use morestack::sigstack::{AltStack, prepare_process, rescan};
 
 /// Where the last handler ran.
 static RAN_AT: AtomicUsize = AtomicUsize::new(0);

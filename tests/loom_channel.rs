@@ -393,7 +393,9 @@ mod channel {
                 // SAFETY: as above.
                 done.with(|place| assert_eq!(unsafe { *place }, 1));
             }
-            others.map(|other| other.join().unwrap());
+            for other in others {
+                other.join().unwrap();
+            }
             drop((s, r));
         }
 

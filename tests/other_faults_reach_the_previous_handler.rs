@@ -6,7 +6,7 @@ use std::mem::zeroed;
 
 use common::{role, run_child};
 use libc::{SIGBUS, SIGSEGV, c_int, c_void, siginfo_t};
-use morestack::signal::{AltStack, prepare_process};
+use morestack::sigstack::{AltStack, prepare_process};
 
 /// An address that is never mapped.
 const NOWHERE: usize = 0x1230;

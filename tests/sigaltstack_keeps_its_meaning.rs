@@ -8,7 +8,7 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 
 use libc::{MINSIGSTKSZ, SS_DISABLE, SS_ONSTACK, stack_t};
-use morestack::signal::AltStack;
+use morestack::sigstack::AltStack;
 
 /// Address, size, flags.
 type Plain = (usize, usize, c_int);

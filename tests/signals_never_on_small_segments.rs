@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use common::caps;
 use libc::{SA_ONSTACK, SA_RESTART, SA_SIGINFO, siginfo_t, ucontext_t};
 use morestack::sched::Scheduler;
-use morestack::signal::AltStack;
+use morestack::sigstack::AltStack;
 use morestack::stack::table::Table;
 
 morestack::mapped_asm!(include_str!(concat!(env!("OUT_DIR"), "/tests/asm/interrupted.s")));

@@ -45,7 +45,7 @@ fn when_it_ends() {
 #[test]
 fn when_it_was_taken_away_past_libc() {
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let alternate = morestack::signal::AltStack::install().unwrap();
+    let alternate = morestack::sigstack::AltStack::install().unwrap();
     let (lo, hi) = alternate.bounds();
     // SAFETY: no handler is running; the stack of zero bytes is none.
     unsafe {

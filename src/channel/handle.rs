@@ -5,7 +5,7 @@ use super::buffered::Buffered;
 use super::clock::{Clock, Once, Tick};
 use super::iter::{IntoIter, Iter, TryIter};
 use super::list::List;
-use super::operation::Grant;
+use super::operation::{Grant, Operation};
 use super::rendezvous::{self, Rendezvous};
 use super::ring::Ring;
 use super::shared::{ReceiverOf, SenderOf};
@@ -97,6 +97,18 @@ impl<T> Sender<T> {
     /// The deadline has come, or all receivers are gone. Both with the message.
     pub fn send_deadline(&self, msg: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
         of_sender!(self, channel => channel.send(msg, Some(deadline)))
+    }
+
+    /// Whether all receivers are gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        match self.attempt() {
+            Some(Grant::Closed) => true,
+            Some(grant) => {
+                self.give_back(grant);
+                false
+            }
+            None => false,
+        }
     }
 
     /// Whether no message is in the channel. Always so without a buffer.

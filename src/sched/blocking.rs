@@ -63,7 +63,7 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    crate::signal::refuse_in_handler("calls `blocking`");
+    crate::sigstack::refuse_in_handler("calls `blocking`");
     if current_task().is_none() || Worker::running().seat.is_none() {
         return f();
     }

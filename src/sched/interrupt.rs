@@ -233,7 +233,7 @@ pub(super) fn block_until(deadline: Option<Instant>) -> Option<Instant> {
 
 /// Runs `f`, in which waits that last past `at` are interrupted. `None`: one was.
 pub(crate) fn within<T>(at: Instant, f: impl FnOnce() -> T) -> Option<T> {
-    crate::signal::refuse_in_handler("sets a time limit");
+    crate::sigstack::refuse_in_handler("sets a time limit");
     let here = Here::new();
     if here.limits().next().is_some_and(|outer| outer.at <= at) {
         return Some(f());

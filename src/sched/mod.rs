@@ -69,7 +69,7 @@ pub(crate) static OWN_THREADS: AtomicUsize = AtomicUsize::new(0);
 /// Outside any task it yields the OS thread. Costs a switch, a few ns.
 #[inline]
 pub fn yield_now() {
-    crate::signal::refuse_in_handler("yields");
+    crate::sigstack::refuse_in_handler("yields");
     match current_task() {
         // SAFETY: this is Rust code of a task, on its big stack.
         Some(g) => unsafe { wait::yield_task(g) },
@@ -110,7 +110,7 @@ fn give_way() {
 ///
 /// Outside any task it parks the OS thread, as [`std::thread::park`] does.
 pub fn park() {
-    crate::signal::refuse_in_handler("parks");
+    crate::sigstack::refuse_in_handler("parks");
     match current_task() {
         Some(g) => {
             while !take_token(g) {

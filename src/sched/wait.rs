@@ -84,7 +84,7 @@ const PATIENCE: u8 = 3;
 /// Waits until the caller's waker is woken.
 #[inline]
 pub(crate) fn wait(on: On) {
-    crate::signal::refuse_in_handler("waits");
+    crate::sigstack::refuse_in_handler("waits");
     match current_task() {
         // SAFETY: Rust code of the current task, on its big stack.
         Some(g) => unsafe { wait_task(g, on) },
@@ -97,7 +97,7 @@ pub(crate) fn wait(on: On) {
 
 /// Waits until the caller's waker is woken, or until `deadline`. Whether that has come.
 pub(crate) fn wait_until(on: On, deadline: Instant) -> bool {
-    crate::signal::refuse_in_handler("waits");
+    crate::sigstack::refuse_in_handler("waits");
     match current_task() {
         Some(g) => {
             let _timer = Timer::new(g, deadline);
@@ -147,7 +147,7 @@ pub(crate) enum Ended {
 /// first, and if it is too late for that it has what it waited for.
 #[inline]
 pub(crate) fn await_turn(turn: &Turn, deadline: Option<Instant>) -> Ended {
-    crate::signal::refuse_in_handler("waits");
+    crate::sigstack::refuse_in_handler("waits");
     loop {
         let state = turn.state();
         if !state.is_open() {

@@ -96,7 +96,7 @@ impl<A: AbiArgs, R: AbiResults> MappedFn<A, R> {
 /// # Safety
 /// The function takes `words` words of arguments and results, and the image holds as many.
 unsafe fn call(entry: usize, frame: *mut u64, words: usize) {
-    crate::signal::refuse_in_handler("calls a mapped function");
+    crate::sigstack::refuse_in_handler("calls a mapped function");
     let mut g = arch::current_g();
     // Kept across the call: if Rust code in it ends the process, thread-locals are destroyed while the borrowed g is in use.
     let mut lender = None;

@@ -2,7 +2,7 @@
 
 use super::g::{G, M};
 use super::report::program_table;
-use crate::signal::{self, AltStack};
+use crate::sigstack::{self, AltStack};
 use crate::stack::layout::MAX_STACK;
 #[cfg(morestack_split)]
 use crate::stack::split;
@@ -25,10 +25,10 @@ impl Thread {
     fn new() -> Rc<Thread> {
         // Every way into mapped code comes by here once: a table that is refused must not run at all.
         program_table();
-        signal::prepare_process();
+        sigstack::prepare_process();
         fork::prepare();
         // Threads that glibc has started since may have brought handlers of its own.
-        signal::rescan();
+        sigstack::rescan();
         let _signals = AltStack::install().unwrap_or_else(|error| {
             report::fatal(format_args!("no alternate signal stack for {}: {error}", report::Current))
         });

@@ -165,7 +165,7 @@ impl Worker {
         // If a task ends the process, thread-locals are destroyed above this frame, which then never returns: they may own
         // the worker, but the tasks still need it.
         let _kept = self.clone();
-        crate::signal::refuse_in_handler("runs tasks");
+        crate::sigstack::refuse_in_handler("runs tasks");
         let _awaited = done.map(|_| Awaited::new(self));
         let _run = Run::new(self);
         let must_go_on = || self.runs.get() == 1 && self.lent.get() > 0 && Seat::here().is_none();
