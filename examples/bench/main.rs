@@ -17,7 +17,7 @@
 //! | `deep_asm` | the same in mapped code, on a go segment that grows by moving |
 //! | `hot` | a leaf with a frame of 2 KB, called in a loop at 96 depths |
 //! | `raw PORT` | serves: a fixed response to each HTTP request, for load generators |
-//! | `echo PORT [BUF]` | serves: echo, with a buffer of BUF bytes (1024) for each connection |
+//! | `echo PORT [BUF]` | serves: echo, with a buffer of BUF bytes (1024) for each connection; with `WAITS=1` in the environment only while there is something to put into it |
 //! | `overflow` | runs off the end of a task's stack, to show the report |
 //!
 //! `WORKERS` in the environment is the number of workers (1). Every row runs as a task itself, so a task's spawns, joins and
@@ -113,8 +113,13 @@ fn row(arguments: &[String]) -> Result<Row, String> {
             let port = number(Some(arguments.get(1).ok_or("which port?")?), 0)?;
             // Without room nothing is read, which looks like the end of the stream.
             let buffer = number(arguments.get(2), NonZeroUsize::new(1024).expect("not zero"))?.get();
-            let echo = name == "echo";
-            Box::new(move || if echo { serve::echo(port, buffer) } else { serve::raw(port) })
+            let waits = std::env::var_os("WAITS").is_some();
+            let serve = match (name.as_str(), waits) {
+                ("raw", _) => |port, _| serve::raw(port),
+                (_, false) => serve::echo,
+                (_, true) => serve::echo_waiting,
+            };
+            Box::new(move || serve(port, buffer))
         }
         other => return Err(format!("there is no row {other}")),
     };
