@@ -13,7 +13,10 @@
 //! flag, so a listener's descriptor is nonblocking as long as it is a [`TcpListener`]; see there.
 
 mod addr;
+mod handles;
+mod listening;
 mod socket;
+mod stream;
 mod sys;
 mod tcp;
 

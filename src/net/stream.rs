@@ -1,0 +1,43 @@
+//! Reading and writing streams.
+
+use super::socket::Socket;
+use super::sys;
+use crate::sched::io::{Direction, Until};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::AsFd;
+
+/// A stream of std.
+pub(super) trait Stream: AsFd {
+    /// Whether a transfer of less than was asked for says that the kernel's queue is empty, or full: the shortcut in
+    /// `sched/io`.
+    const SHORT_IS_ALL: bool;
+}
+
+impl<T: Stream> Socket<T> {
+    pub(super) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.transfer(Direction::Read, full::<T>([buf.len()]), |fd| sys::recv(fd, buf, 0))
+    }
+
+    pub(super) fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let full = full::<T>(bufs.iter().map(|buf| buf.len()));
+        self.transfer(Direction::Read, full, |fd| sys::recv_vectored(fd, bufs))
+    }
+
+    pub(super) fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.transfer(Direction::Write, full::<T>([buf.len()]), |fd| sys::send(fd, buf))
+    }
+
+    pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let full = full::<T>(bufs.iter().map(|buf| buf.len()));
+        self.transfer(Direction::Write, full, |fd| sys::send_vectored(fd, bufs))
+    }
+
+    pub(super) fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.run(Direction::Read, Until::Setting, |stream| sys::recv(stream.as_fd(), buf, libc::MSG_PEEK))
+    }
+}
+
+/// How many bytes a transfer is not short with, given the lengths of its buffers.
+fn full<T: Stream>(lens: impl IntoIterator<Item = usize>) -> usize {
+    if T::SHORT_IS_ALL { sys::capacity(lens.into_iter()) } else { 0 }
+}
