@@ -5,21 +5,24 @@
 //!
 //! | beyond std | why |
 //! |---|---|
-//! | [`TcpStream::wait_readable`], [`TcpStream::wait_writable`] | a connection that idles needs no buffer |
+//! | [`TcpStream::wait_readable`], [`TcpStream::wait_writable`], the same of [`UdpSocket`] | a socket that idles needs no buffer |
 //! | [`ToSocketAddrs`] is a trait of its own, with std's impls | host names are looked up off the worker, for which std's trait gives no handle |
 //!
-//! A stream keeps the blocking mode that the program gave it, because transfers ask for no wait by themselves
+//! A socket keeps the blocking mode that the program gave it, because transfers ask for no wait by themselves
 //! (`MSG_DONTWAIT`): what else has the same open socket, in this process or another, notices nothing. `accept` has no such
 //! flag, so a listener's descriptor is nonblocking as long as it is a [`TcpListener`]; see there.
 
 mod addr;
+mod datagram;
 mod handles;
 mod listening;
 mod socket;
 mod stream;
 mod sys;
 mod tcp;
+mod udp;
 
 pub use addr::ToSocketAddrs;
 pub use std::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6};
 pub use tcp::{Incoming, TcpListener, TcpStream};
+pub use udp::UdpSocket;

@@ -2,7 +2,7 @@
 
 use super::socket::Socket;
 use super::sys;
-use crate::sched::io::{Direction, Until};
+use crate::sched::io::Direction;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::AsFd;
 
@@ -30,10 +30,6 @@ impl<T: Stream> Socket<T> {
     pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let full = full::<T>(bufs.iter().map(|buf| buf.len()));
         self.transfer(Direction::Write, full, |fd| sys::send_vectored(fd, bufs))
-    }
-
-    pub(super) fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.run(Direction::Read, Until::Setting, |stream| sys::recv(stream.as_fd(), buf, libc::MSG_PEEK))
     }
 }
 

@@ -51,7 +51,7 @@ impl TcpStream {
     /// # Errors
     /// As [`Read::read`](io::Read::read).
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.peek(buf)
+        self.0.receive(buf, libc::MSG_PEEK)
     }
 
     /// Whether small writes are sent at once (`TCP_NODELAY`).
