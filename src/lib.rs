@@ -21,7 +21,7 @@
 //!
 //! - [`thread`]: the mirror of [`std::thread`]: [`spawn`](thread::spawn), [`scope`](thread::scope), [`park`](thread::park),
 //!   [`sleep`](thread::sleep), [`Builder`](thread::Builder); with [`go!`] and [`task_local!`].
-//! - [`net`]: the mirror of [`std::net`]: TCP and UDP so far.
+//! - [`net`]: the mirror of [`std::net`], TCP and UDP, and of `std::os::unix::net`, which [`os`] has under std's name.
 //! - [`sync`]: the mirror of [`std::sync`]: [`Mutex`](sync::Mutex), [`RwLock`](sync::RwLock), [`Condvar`](sync::Condvar) and what
 //!   else waits there, [`mpsc`](sync::mpsc) included; with [`Semaphore`](sync::Semaphore) and [`WaitGroup`](sync::WaitGroup).
 //! - [`time`]: [`timeout`](time::timeout), which limits how long any code may wait; [`Ticker`](time::Ticker).
@@ -85,6 +85,7 @@ pub mod alloc;
 pub mod arch;
 pub mod channel;
 pub mod net;
+pub mod os;
 pub mod runtime;
 pub mod sched;
 pub mod signal;

@@ -1,13 +1,12 @@
 //! Sending and receiving, where a short transfer says nothing of what comes next: datagrams, and whoever only looks.
 
-use super::socket::Socket;
+use super::socket::{Kind, Socket};
 use super::sys;
 use crate::sched::io::{Direction, Until};
 use socket2::SockAddr;
 use std::io;
-use std::os::fd::AsFd;
 
-impl<T: AsFd> Socket<T> {
+impl<T: Kind> Socket<T> {
     /// Receives one datagram, or what there is of a stream; `flags` may peek.
     pub(super) fn receive(&self, buf: &mut [u8], flags: i32) -> io::Result<usize> {
         self.run(Direction::Read, Until::Setting, |socket| sys::recv(socket.as_fd(), buf, flags))

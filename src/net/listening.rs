@@ -3,14 +3,13 @@
 //! `accept` knows no flag for not waiting, so a listener's descriptor is nonblocking for the kernel as long as it is ours. What mode
 //! the program wants is noted in the settings.
 
-use super::socket::Socket;
+use super::socket::{Kind, Socket};
 use crate::sched::io::{Direction, Settings, Until, kernel_nonblocking};
 use socket2::SockRef;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
-impl<T: AsFd> Socket<T> {
+impl<T: Kind> Socket<T> {
     /// Of a listener that we have just made.
     pub(super) fn listening(listener: T) -> io::Result<Socket<T>> {
         SockRef::from(&listener).set_nonblocking(true)?;
@@ -70,7 +69,7 @@ macro_rules! listens {
             /// next call gets it, or the same error at once.
             pub fn accept(&self) -> ::std::io::Result<($stream, $addr)> {
                 let (stream, peer) = self.0.accept(<$std>::accept)?;
-                Ok(($stream($crate::net::socket::Socket::new(stream, $settings(self.0.settings()))), peer))
+                Ok(($stream($crate::net::socket::Socket::new(stream, ($settings)(self.0.settings()))), peer))
             }
 
             /// The connections, one after the other, without end.

@@ -1,9 +1,15 @@
 //! A handle of std that waits our way.
 
-use crate::sched::io::{Direction, Lease, Settings, Source, Until};
+use crate::sched::io::{Direction, Events, Lease, Settings, Source, Until};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
+
+/// A socket type of std.
+pub(super) trait Kind: AsFd {
+    /// Whether it is of `std::os::unix::net`: of those, events and short transfers tell less. See the module `unix`.
+    const UNIX: bool = false;
+}
 
 /// A descriptor, and its part in what all handles of its open socket share.
 pub(super) struct Socket<T> {
@@ -12,9 +18,10 @@ pub(super) struct Socket<T> {
     io: T,
 }
 
-impl<T: AsFd> Socket<T> {
+impl<T: Kind> Socket<T> {
     pub(super) fn new(io: T, settings: Settings) -> Socket<T> {
-        Socket::sharing(io, Arc::new(Source::new(settings)))
+        let events = if T::UNIX { Events::NotAllEnds } else { Events::All };
+        Socket::sharing(io, Arc::new(Source::new(settings, events)))
     }
 
     /// Another handle of the same open socket: `clone` has duplicated the descriptor.
@@ -59,6 +66,15 @@ impl<T: AsFd> Socket<T> {
         mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         self.lease.source().run(self.io.as_fd(), direction, until, || operation(&self.io), |_| false)
+    }
+
+    /// The same, where no event tells when `EAGAIN` is over.
+    pub(super) fn run_with_pauses<R>(
+        &self,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.lease.source().run_with_pauses(self.io.as_fd(), direction, || operation(&self.io))
     }
 
     pub(super) fn wait_ready(&self, direction: Direction) -> io::Result<()> {

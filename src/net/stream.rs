@@ -1,19 +1,11 @@
 //! Reading and writing streams.
 
-use super::socket::Socket;
+use super::socket::{Kind, Socket};
 use super::sys;
 use crate::sched::io::Direction;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::AsFd;
 
-/// A stream of std.
-pub(super) trait Stream: AsFd {
-    /// Whether a transfer of less than was asked for says that the kernel's queue is empty, or full: the shortcut in
-    /// `sched/io`.
-    const SHORT_IS_ALL: bool;
-}
-
-impl<T: Stream> Socket<T> {
+impl<T: Kind> Socket<T> {
     pub(super) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.transfer(Direction::Read, full::<T>([buf.len()]), |fd| sys::recv(fd, buf, 0))
     }
@@ -33,7 +25,7 @@ impl<T: Stream> Socket<T> {
     }
 }
 
-/// How many bytes a transfer is not short with, given the lengths of its buffers.
-fn full<T: Stream>(lens: impl IntoIterator<Item = usize>) -> usize {
-    if T::SHORT_IS_ALL { sys::capacity(lens.into_iter()) } else { 0 }
+/// How many bytes a transfer is not short with, given the lengths of its buffers. Unix sockets' are short for other reasons, too.
+fn full<T: Kind>(lens: impl IntoIterator<Item = usize>) -> usize {
+    if T::UNIX { 0 } else { sys::capacity(lens.into_iter()) }
 }

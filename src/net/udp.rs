@@ -2,7 +2,7 @@
 
 use super::addr::{ToSocketAddrs, each_addr};
 use super::handles::{handle, transfers, ttl};
-use super::socket::Socket;
+use super::socket::{Kind, Socket};
 use super::sys;
 use crate::sched::io::{Direction, Settings, Until};
 use socket2::SockAddr;
@@ -188,6 +188,8 @@ impl UdpSocket {
         self.0.io().leave_multicast_v6(multiaddr, interface)
     }
 }
+
+impl Kind for std::net::UdpSocket {}
 
 handle!(UdpSocket, std::net::UdpSocket, SocketAddr);
 transfers!(UdpSocket, std::net::UdpSocket, SocketAddr);

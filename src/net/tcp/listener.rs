@@ -4,7 +4,7 @@ use super::TcpStream;
 use crate::net::addr::{ToSocketAddrs, each_addr};
 use crate::net::handles::{handle, ttl};
 use crate::net::listening::listens;
-use crate::net::socket::Socket;
+use crate::net::socket::{Kind, Socket};
 use crate::sched::io::Settings;
 use std::io;
 use std::net::SocketAddr;
@@ -47,6 +47,8 @@ impl TcpListener {
         self.0.io().only_v6()
     }
 }
+
+impl Kind for std::net::TcpListener {}
 
 handle!(TcpListener, std::net::TcpListener, SocketAddr);
 ttl!(TcpListener);

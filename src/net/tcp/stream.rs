@@ -3,8 +3,7 @@
 use super::connect::connect;
 use crate::net::addr::{ToSocketAddrs, each_addr};
 use crate::net::handles::{handle, reads_and_writes, shutdown, transfers, ttl};
-use crate::net::socket::Socket;
-use crate::net::stream::Stream;
+use crate::net::socket::{Kind, Socket};
 use crate::sched::io::Until;
 use std::io;
 use std::net::SocketAddr;
@@ -69,11 +68,14 @@ impl TcpStream {
     pub fn nodelay(&self) -> io::Result<bool> {
         self.0.io().nodelay()
     }
+
+    /// The handle that this wraps, for what std has in traits.
+    pub(crate) fn std(&self) -> &std::net::TcpStream {
+        self.0.io()
+    }
 }
 
-impl Stream for std::net::TcpStream {
-    const SHORT_IS_ALL: bool = true;
-}
+impl Kind for std::net::TcpStream {}
 
 handle!(TcpStream, std::net::TcpStream, SocketAddr);
 transfers!(TcpStream, std::net::TcpStream, SocketAddr);
