@@ -34,14 +34,24 @@ fn an_address_in_use_is_named() {
 }
 
 #[test]
+fn a_directory_that_is_none_is_named() {
+    let text = complaint("http", &["127.0.0.1:0", "--files", "/nonexistent/site"]);
+    assert!(text.starts_with("http: cannot serve the files of /nonexistent/site: No such file or directory"), "{text}");
+}
+
+#[test]
 fn what_nobody_asked_for_is_answered_with_the_usage() {
-    let wrong: [(&str, &[&str]); 23] = [
+    let wrong: [(&str, &[&str]); 27] = [
         ("echo", &["--nonsense"]),
         ("echo", &["127.0.0.1:0", "more"]),
         ("http", &["--nonsense"]),
-        ("http", &["127.0.0.1:0", "soon"]),
-        ("http", &["127.0.0.1:0", "0"]),
-        ("http", &["127.0.0.1:0", "1", "more"]),
+        ("http", &["127.0.0.1:0", "more"]),
+        ("http", &["--max-connections", "0"]),
+        ("http", &["--max-connections", "-1"]),
+        ("http", &["--idle-timeout", "soon"]),
+        ("http", &["--head-timeout", "0"]),
+        ("http", &["--files"]),
+        ("http", &["--debug-page=nowhere"]),
         ("bench", &[]),
         ("bench", &["nonsense"]),
         ("bench", &["spawn", "many"]),
