@@ -84,6 +84,8 @@ pub mod alloc;
 #[doc(hidden)]
 pub mod arch;
 pub mod channel;
+#[cfg(feature = "debug-page")]
+pub mod debug;
 pub mod net;
 pub mod runtime;
 pub mod sched;

@@ -16,7 +16,7 @@
 //! ```
 
 pub use crate::sched::inspect::{
-    Dump, Metrics, SegmentCount, Stack, State, TaskInfo, WorkerInfo, dump, dump_on_sigquit, metrics,
+    Dump, Metrics, SegmentCount, Stack, State, TaskInfo, WorkerInfo, dump, dump_on_sigquit, latency, metrics,
 };
 pub use crate::sched::monitor::{Frame, Place, Report, SystemCall, TaskLabel, set_report_hook, take_report_hook};
 pub use crate::sched::on::WaitsFor;

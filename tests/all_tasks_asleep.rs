@@ -21,10 +21,12 @@ const A_WHILE: Duration = Duration::from_millis(1500);
 
 type Case = (&'static str, fn(), bool);
 
-const CASES: [Case; 6] = [
+const CASES: &[Case] = &[
     ("two locks in two orders", two_locks, true),
     ("a receiver that has the sender", own_sender, true),
     ("a park without an unpark", park, true),
+    #[cfg(feature = "debug-page")]
+    ("a park under a live page", park_under_a_page, true),
     ("a sleeper", sleeper, false),
     ("another thread", another_thread, false),
     ("a blocking call", blocking_call, false),
@@ -59,6 +61,13 @@ fn park() {
     })
     .join()
     .unwrap();
+}
+
+/// Its threads wake nobody, though they look at the workers each second.
+#[cfg(feature = "debug-page")]
+fn park_under_a_page() {
+    morestack::debug::serve("127.0.0.1:0").unwrap();
+    park();
 }
 
 fn sleeper() {
@@ -109,7 +118,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut failed = 0;
-    for (name, _, dead) in CASES {
+    for &(name, _, dead) in CASES {
         let out = Command::new(std::env::current_exe().unwrap()).args(["--case", name]).output().unwrap();
         let text = String::from_utf8_lossy(&out.stderr);
         let told = out.status.code() == Some(TOLD);

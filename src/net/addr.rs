@@ -103,7 +103,7 @@ where
 }
 
 /// Tries `f` with each address until one works, as std does.
-pub(super) fn each_addr<T>(addr: impl ToSocketAddrs, mut f: impl FnMut(&SocketAddr) -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn each_addr<T>(addr: impl ToSocketAddrs, mut f: impl FnMut(&SocketAddr) -> io::Result<T>) -> io::Result<T> {
     let mut last = None;
     for addr in addr.to_socket_addrs()? {
         match f(&addr) {

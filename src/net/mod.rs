@@ -18,5 +18,7 @@ mod sys;
 mod tcp;
 
 pub use addr::ToSocketAddrs;
+#[cfg(feature = "debug-page")]
+pub(crate) use addr::each_addr;
 pub use std::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6};
 pub use tcp::{Incoming, TcpListener, TcpStream};

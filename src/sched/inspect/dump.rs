@@ -1,6 +1,6 @@
 //! A dump: what it says, and how it is gathered.
 
-use super::serve::Request;
+use super::serve::{AsksFor, Request};
 use crate::sched::blocking::blocking;
 use crate::sched::mailbox::MailboxRef;
 use crate::sched::monitor::{self, Place, TaskLabel};
@@ -123,27 +123,55 @@ pub fn dump() -> Dump {
 
 /// The same, on a thread that may block.
 pub(crate) fn gather() -> Dump {
-    let runtimes = monitor::mailboxes();
-    let mut asked: Vec<(usize, usize, MailboxRef, Arc<Request>)> = Vec::new();
-    for (runtime, mailboxes) in runtimes.into_iter().enumerate() {
-        for (worker, mailbox) in mailboxes.into_iter().enumerate() {
-            let request = Arc::new(Request::new());
-            mailbox.ask(&request);
-            asked.push((runtime, worker, mailbox, request));
-        }
-    }
+    let asked = ask(AsksFor::Tasks);
     let deadline = Instant::now() + PATIENCE;
     let mut names = BTreeMap::new();
-    let workers = asked.into_iter().map(|(runtime, worker, mailbox, request)| {
+    let workers = asked.into_iter().map(|Asked { runtime, worker, mailbox, request }| {
         let answer = request.wait(deadline);
         let answered = answer.is_some();
-        let mut tasks = answer.unwrap_or_else(|| monitor::what_runs(&mailbox).into_iter().collect());
+        let unknown = || monitor::what_runs(&mailbox).into_iter().collect();
+        let mut tasks = answer.map_or_else(unknown, |answer| answer.tasks);
         for task in &mut tasks {
             task.place.resolve_with(&mut names);
         }
         WorkerInfo { runtime, worker, answered, tasks }
     });
     Dump { workers: workers.collect() }
+}
+
+/// A worker that was asked.
+struct Asked {
+    runtime: usize,
+    worker: usize,
+    mailbox: MailboxRef,
+    request: Arc<Request>,
+}
+
+/// Asks the workers of all runtimes.
+fn ask(asks_for: AsksFor) -> Vec<Asked> {
+    let mut asked = Vec::new();
+    for (runtime, mailboxes) in monitor::mailboxes().into_iter().enumerate() {
+        for (worker, mailbox) in mailboxes.into_iter().enumerate() {
+            let request = Arc::new(Request::new(asks_for));
+            mailbox.ask(&request);
+            asked.push(Asked { runtime, worker, mailbox, request });
+        }
+    }
+    asked
+}
+
+/// How long the workers of all runtimes take at most to come to something new: what a task that gets ready now waits for its first
+/// look at the processor, beside those ready before it. `None`: one of them has not come to it in half a second. Zero if there is no
+/// worker.
+///
+/// Wakes workers that sleep. In a task it waits, as [`blocking`](crate::blocking) does.
+pub fn latency() -> Option<Duration> {
+    blocking(|| {
+        let begin = Instant::now();
+        let asked = ask(AsksFor::Attention);
+        let times = asked.iter().map(|asked| asked.request.wait(begin + PATIENCE).map(|answer| answer.at - begin));
+        times.collect::<Option<Vec<_>>>().map(|times| times.into_iter().max().unwrap_or_default())
+    })
 }
 
 impl fmt::Display for Dump {

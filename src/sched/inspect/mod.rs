@@ -12,6 +12,6 @@ mod serve;
 pub(super) use counts::{Counts, count_spawn, retire};
 pub use counts::{Metrics, SegmentCount, metrics};
 pub(super) use dump::gather;
-pub use dump::{Dump, Stack, State, TaskInfo, WorkerInfo, dump};
+pub use dump::{Dump, Stack, State, TaskInfo, WorkerInfo, dump, latency};
 pub use quit::dump_on_sigquit;
 pub(super) use serve::Request;

@@ -16,17 +16,32 @@ use std::time::{Duration, Instant};
 
 /// A question to one worker, and its answer.
 pub(crate) struct Request {
-    answer: Mutex<Option<Vec<TaskInfo>>>,
+    asks_for: AsksFor,
+    answer: Mutex<Option<Answer>>,
     answered: Condvar,
 }
 
+/// What there is to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AsksFor {
+    Tasks,
+    /// Nothing but an answer.
+    Attention,
+}
+
+pub(super) struct Answer {
+    pub(super) tasks: Vec<TaskInfo>,
+    /// When the worker came to it.
+    pub(super) at: Instant,
+}
+
 impl Request {
-    pub(super) fn new() -> Request {
-        Request { answer: Mutex::new(None), answered: Condvar::new() }
+    pub(super) fn new(asks_for: AsksFor) -> Request {
+        Request { asks_for, answer: Mutex::new(None), answered: Condvar::new() }
     }
 
     /// Waits for the answer, on a thread that may block; until `deadline` at most.
-    pub(super) fn wait(&self, deadline: Instant) -> Option<Vec<TaskInfo>> {
+    pub(super) fn wait(&self, deadline: Instant) -> Option<Answer> {
         let left = deadline.saturating_duration_since(Instant::now());
         let waited = self.answered.wait_timeout_while(locked(&self.answer), left, |answer| answer.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0.take()
@@ -34,11 +49,13 @@ impl Request {
 
     /// Answers. By the worker's loop, which runs when none of its tasks does.
     pub(in crate::sched) fn serve(&self, worker: &Worker) {
+        let at = Instant::now();
         let now = timers::coarse();
-        let tasks = worker.live().iter().enumerate();
+        let tasks: &[_] = if self.asks_for == AsksFor::Tasks { worker.live() } else { &[] };
+        let tasks = tasks.iter().enumerate();
         // SAFETY: live tasks of this thread; and this is it.
         let tasks = tasks.map(|(index, &task)| unsafe { info(task, worker, now, index < Dump::TRACED) });
-        *locked(&self.answer) = Some(tasks.collect());
+        *locked(&self.answer) = Some(Answer { tasks: tasks.collect(), at });
         self.answered.notify_all();
     }
 }

@@ -253,8 +253,8 @@ impl Place {
         self.frames = resolved;
     }
 
-    /// The frames from the one on that has called this library, as lines: `, in ...` and so on.
-    pub(in crate::sched) fn fmt_callers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The frames that a program's author knows: from the one on that has called this library, to the closure that the task runs.
+    pub fn callers(&self) -> impl Iterator<Item = &Frame> {
         // By the file, or where there is none, by the name: of inlined functions that may be the last part only.
         let own = |frame: &Frame| {
             let file = frame.line.as_ref().is_some_and(|(file, _)| file.starts_with(OWN_SOURCES));
@@ -265,8 +265,12 @@ impl Place {
         };
         // Below the closure of a task there is nothing but how it is started.
         let base = |frame: &Frame| frame.function.as_ref().is_some_and(|name| name == "__rust_try");
-        let callers = self.frames.iter().skip_while(|frame| own(frame)).take_while(|frame| !base(frame));
-        let callers: Vec<_> = callers.cloned().collect();
+        self.frames.iter().skip_while(move |frame| own(frame)).take_while(move |frame| !base(frame))
+    }
+
+    /// These as text: `, in ...` and so on.
+    pub(in crate::sched) fn fmt_callers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let callers: Vec<_> = self.callers().cloned().collect();
         if callers.is_empty() { write!(f, "{self}") } else { write!(f, "{}", Place { frames: callers }) }
     }
 }
