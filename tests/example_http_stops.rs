@@ -23,7 +23,7 @@ fn refuses(server: &Server) -> bool {
 fn idle_connections_end_at_once() {
     for signal in [libc::SIGINT, libc::SIGTERM] {
         // The grace is longer than anybody here has patience.
-        let server = Server::start("http", &["--grace", "1000", "--idle-timeout", "1000"]);
+        let mut server = Server::start("http", &["--grace", "1000", "--idle-timeout", "1000"]);
         let fresh = server.connect();
         let mut served = BufReader::new(server.connect());
         served.get_mut().write_all(GET.as_bytes()).unwrap();
@@ -47,7 +47,7 @@ fn half(server: &Server) -> BufReader<TcpStream> {
 
 #[test]
 fn what_is_in_flight_is_finished() {
-    let server = Server::start("http", &["--grace", "1000", "--body-timeout", "1000"]);
+    let mut server = Server::start("http", &["--grace", "1000", "--body-timeout", "1000"]);
     let mut half = half(&server);
     let mut pages = server.connect();
     pages.write_all(b"GET /stream/400000 HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
@@ -66,7 +66,7 @@ fn what_is_in_flight_is_finished() {
 
 #[test]
 fn who_takes_too_long_is_cut_off() {
-    let server = Server::start("http", &["--grace", "0.2", "--body-timeout", "1000"]);
+    let mut server = Server::start("http", &["--grace", "0.2", "--body-timeout", "1000"]);
     let mut half = half(&server);
     server.signal(libc::SIGINT);
     assert_eq!(server.ended().code(), Some(0));
@@ -76,7 +76,7 @@ fn who_takes_too_long_is_cut_off() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let server = Server::start("http", &["--grace", "1000", "--body-timeout", "1000"]);
+    let mut server = Server::start("http", &["--grace", "1000", "--body-timeout", "1000"]);
     let _half = half(&server);
     server.signal(libc::SIGINT);
     assert!(refuses(&server), "it still listens");

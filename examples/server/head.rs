@@ -1,12 +1,15 @@
 //! The head of an HTTP request, for servers that look at no more of it.
 
 use super::within;
+use morestack::net::TcpStream;
 use std::io::{self, Read};
 use std::time::Duration;
 use thiserror::Error;
 
 /// Bytes of a head at most: what browsers send fits several times.
 const MOST: usize = 16 << 10;
+/// What is read at once.
+const PIECE: usize = 4 << 10;
 
 /// A head has not come.
 #[derive(Debug, Error)]
@@ -41,7 +44,7 @@ impl Received {
 }
 
 /// Reads until a head is complete.
-pub fn read(stream: &mut impl Read, time: Duration) -> Result<Received, Missing> {
+pub fn read(stream: &TcpStream, time: Duration) -> Result<Received, Missing> {
     let mut bytes = Vec::new();
     match within(time, || Ok(read_into(stream, &mut bytes))) {
         Ok(Ok(length)) => Ok(Received { bytes, length }),
@@ -52,34 +55,25 @@ pub fn read(stream: &mut impl Read, time: Duration) -> Result<Received, Missing>
 }
 
 /// The length of the head.
-fn read_into(stream: &mut impl Read, bytes: &mut Vec<u8>) -> Result<usize, Missing> {
-    loop {
-        let before = bytes.len();
-        let read = stream.by_ref().take((MOST - before) as u64).read_some(bytes)?;
-        if read == 0 {
-            return match before {
-                0 => Err(Missing::Nothing),
-                MOST => Err(Missing::TooLong),
-                _ => Err(Missing::Read(io::ErrorKind::UnexpectedEof.into())),
-            };
+fn read_into(mut stream: &TcpStream, bytes: &mut Vec<u8>) -> Result<usize, Missing> {
+    while bytes.len() < MOST {
+        // Who has sent nothing yet has no buffer.
+        stream.wait_readable()?;
+        let mut buffer = vec![0; PIECE.min(MOST - bytes.len())];
+        let n = stream.read(&mut buffer)?;
+        if n == 0 {
+            return Err(if bytes.is_empty() {
+                Missing::Nothing
+            } else {
+                Missing::Read(io::ErrorKind::UnexpectedEof.into())
+            });
         }
         // The empty line may have begun before.
-        let from = before.saturating_sub(3);
+        let from = bytes.len().saturating_sub(3);
+        bytes.extend_from_slice(&buffer[..n]);
         if let Some(at) = bytes[from..].windows(4).position(|end| end == b"\r\n\r\n") {
             return Ok(from + at + 4);
         }
     }
+    Err(Missing::TooLong)
 }
-
-trait ReadSome: Read {
-    /// Reads once, and appends what came.
-    fn read_some(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
-        let before = bytes.len();
-        bytes.resize(before + 4096, 0);
-        let read = self.read(&mut bytes[before..]);
-        bytes.truncate(before + *read.as_ref().unwrap_or(&0));
-        read
-    }
-}
-
-impl<R: Read> ReadSome for R {}

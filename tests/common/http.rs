@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
 pub const GET: &str = "GET /health HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -42,10 +42,17 @@ pub fn ok(text: &str) -> usize {
 
 /// Runs curl, which must succeed, or says that there is none.
 pub fn curl(arguments: &[&str]) -> Option<String> {
-    let Ok(output) = Command::new("curl")
-        .args(["--silent", "--show-error", "--max-time", "60", "--noproxy", "*"])
-        .args(arguments)
-        .output()
+    run_curl(&["--noproxy", "*"], arguments)
+}
+
+/// The same by way of a proxy.
+pub fn curl_by(proxy: SocketAddr, arguments: &[&str]) -> Option<String> {
+    run_curl(&["--noproxy", "", "--proxy", &format!("http://{proxy}")], arguments)
+}
+
+fn run_curl(way: &[&str], arguments: &[&str]) -> Option<String> {
+    let Ok(output) =
+        Command::new("curl").args(["--silent", "--show-error", "--max-time", "60"]).args(way).args(arguments).output()
     else {
         println!("skipped: curl is not installed");
         return None;

@@ -65,7 +65,7 @@ impl Server {
     }
 
     /// Waits for its end, which it must come to.
-    pub fn ended(mut self) -> ExitStatus {
+    pub fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().expect("our child") {
