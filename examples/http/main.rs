@@ -27,7 +27,11 @@ mod server;
 mod work;
 
 use connection::Broken;
+use morestack::blocking;
+use options::Pages;
 use server::Server;
+use server::options::Options;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -36,23 +40,11 @@ ADDRESS is where it listens: 127.0.0.1:8080 if not given, port 0 for any";
 
 #[morestack::main]
 fn main() -> ExitCode {
-    let (options, pages) = match options::parse("http", USAGE, "127.0.0.1:8080") {
+    let (options, pages) = match options::parse("http", USAGE, "127.0.0.1:8080", |_, _| Ok(false)) {
         Ok(told) => told,
         Err(code) => return code,
     };
-    if let Some(address) = pages.debug_page {
-        debug_page(address);
-    }
-    let served = pages.site().and_then(|site| {
-        let server = Server::listen(&options).map_err(|error| error.to_string())?;
-        println!("listening on http://{}", server.address());
-        let serve = move |connection: &server::Connection| {
-            connection.stream().set_nodelay(true).map_err(Broken::SetUp)?;
-            connection::serve(connection.stream(), connection, &site)
-        };
-        server.run(serve).map_err(|error| error.to_string())
-    });
-    match served {
+    match serve(&options, pages) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("http: {error}");
@@ -61,7 +53,24 @@ fn main() -> ExitCode {
     }
 }
 
+/// Serves until it is told to stop.
+fn serve(options: &Options, pages: Pages) -> Result<(), Box<dyn Error>> {
+    if let Some(address) = pages.debug_page {
+        debug_page(address)?;
+    }
+    let site = blocking(|| pages.site())?;
+    let server = Server::listen(options)?;
+    println!("listening on http://{}", server.address());
+    server.run(move |connection| {
+        connection.stream().set_nodelay(true).map_err(Broken::SetUp)?;
+        connection::serve(connection.stream(), connection, &site)
+    })?;
+    Ok(())
+}
+
 /// The page that shows what the server does.
-fn debug_page(address: SocketAddr) {
-    eprintln!("http: there is no page on {address}: it is not built in");
+fn debug_page(address: SocketAddr) -> Result<(), Box<dyn Error>> {
+    let address = morestack::debug::serve(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    eprintln!("what it does is shown on http://{address}/");
+    Ok(())
 }

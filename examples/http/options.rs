@@ -17,7 +17,7 @@ pub const USAGE: &str = "  --files DIRECTORY     served below /files/
   --idle-timeout SECONDS
                         between requests (60)
   --debug-page[=ADDRESS]
-                        what the server does, for a browser (127.0.0.1:9090)";
+                        what the server does, for a browser (127.0.0.1:6060)";
 
 /// How long clients may take.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ impl Pages {
             "write-timeout" => self.limits.write = seconds(parser)?,
             "idle-timeout" => self.limits.idle = seconds(parser)?,
             "debug-page" => {
-                let address = parser.optional_value().unwrap_or_else(|| "127.0.0.1:9090".into());
+                let address = parser.optional_value().unwrap_or_else(|| "127.0.0.1:6060".into());
                 self.debug_page = Some(address.parse()?);
             }
             _ => return Ok(false),
@@ -81,10 +81,16 @@ impl Pages {
     }
 }
 
-/// All of the command line: for servers of pages, where to listen and whatever else there is.
-pub fn parse(name: &str, usage: &str, address: &str) -> Result<(Options, Pages), ExitCode> {
+/// All of the command line of a server of pages, which listens at this address by itself. `more` takes what options it has besides.
+pub fn parse(
+    name: &str,
+    usage: &str,
+    address: &str,
+    mut more: impl FnMut(&str, &mut Parser) -> Result<bool, lexopt::Error>,
+) -> Result<(Options, Pages), ExitCode> {
     let mut pages = Pages::default();
     let usage = format!("{usage}\n{USAGE}");
-    let options = Options::listening_at(address).parse(name, &usage, |option, parser| pages.take(option, parser))?;
+    let take = |option: &str, parser: &mut Parser| Ok(pages.take(option, parser)? || more(option, parser)?);
+    let options = Options::listening_at(address).parse(name, &usage, take)?;
     Ok((options, pages))
 }
