@@ -17,7 +17,7 @@ fn complaint(example: &str, arguments: &[&str]) -> String {
 
 #[test]
 fn an_address_that_is_none_is_named() {
-    for example in ["echo", "http"] {
+    for example in ["echo", "http", "https", "chat", "proxy"] {
         let text = complaint(example, &["nonsense"]);
         assert_eq!(text, format!("{example}: cannot listen on nonsense: invalid socket address\n"));
     }
@@ -27,7 +27,7 @@ fn an_address_that_is_none_is_named() {
 fn an_address_in_use_is_named() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = listener.local_addr().expect("an address").to_string();
-    for example in ["echo", "http"] {
+    for example in ["echo", "http", "https", "chat", "proxy"] {
         let text = complaint(example, &[&taken]);
         assert!(text.starts_with(&format!("{example}: cannot listen on {taken}: Address already in use")), "{text}");
     }
@@ -40,8 +40,22 @@ fn a_directory_that_is_none_is_named() {
 }
 
 #[test]
+fn a_certificate_that_is_none_is_named() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for (arguments, said) in [
+        (&["--cert", path][..], "--cert and --key belong together".to_owned()),
+        (&["--cert", "/nonexistent/a", "--key", "/nonexistent/b"], "cannot read /nonexistent/a: ".into()),
+        (&["--cert", path, "--key", path], format!("cannot read {path}: ")),
+        (&["--write-cert", "/nonexistent/a"], "cannot write /nonexistent/a: ".into()),
+    ] {
+        let text = complaint("https", &[&["127.0.0.1:0"], arguments].concat());
+        assert!(text.starts_with(&format!("https: {said}")), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
 fn what_nobody_asked_for_is_answered_with_the_usage() {
-    let wrong: [(&str, &[&str]); 27] = [
+    let wrong: [(&str, &[&str]); 34] = [
         ("echo", &["--nonsense"]),
         ("echo", &["127.0.0.1:0", "more"]),
         ("http", &["--nonsense"]),
@@ -52,6 +66,13 @@ fn what_nobody_asked_for_is_answered_with_the_usage() {
         ("http", &["--head-timeout", "0"]),
         ("http", &["--files"]),
         ("http", &["--debug-page=nowhere"]),
+        ("https", &["--nonsense"]),
+        ("https", &["--cert"]),
+        ("chat", &["--nonsense"]),
+        ("chat", &["--history", "0"]),
+        ("chat", &["127.0.0.1:0", "more"]),
+        ("proxy", &["--to"]),
+        ("proxy", &["127.0.0.1:0", "more"]),
         ("bench", &[]),
         ("bench", &["nonsense"]),
         ("bench", &["spawn", "many"]),
