@@ -72,9 +72,11 @@ fn all_hear_what_one_says() {
     }
     ann.say("hello\nBob: I am a liar");
     ann.say("   ");
-    bob.say("gr\u{fc}\u{df}e, \u{1f600}");
     for client in [&mut ann, &mut bob] {
         client.hears("Ann: hello Bob: I am a liar");
+    }
+    bob.say("gr\u{fc}\u{df}e, \u{1f600}");
+    for client in [&mut ann, &mut bob] {
         client.hears("Bob: gr\u{fc}\u{df}e, \u{1f600}");
     }
     bob.0.close(None).unwrap();

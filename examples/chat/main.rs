@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let room = Room::new(history, outbox);
-    let served = Server::listen(&options).and_then(|server| {
+    let served = Server::listen(&options).map(|server| {
         println!("listening on http://{}", server.address());
         server.run(move |connection| visit::serve(connection, &room, limits))
     });

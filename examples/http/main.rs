@@ -64,7 +64,7 @@ fn serve(options: &Options, pages: Pages) -> Result<(), Box<dyn Error>> {
     server.run(move |connection| {
         connection.stream().set_nodelay(true).map_err(Broken::SetUp)?;
         connection::serve(connection.stream(), connection, &site)
-    })?;
+    });
     Ok(())
 }
 

@@ -75,6 +75,6 @@ fn serve(options: &Options, pages: Pages, source: &Source) -> Result<(), Box<dyn
     let site = blocking(|| pages.site())?;
     let server = Server::listen(options)?;
     println!("listening on https://{}", server.address());
-    server.run(move |connection| tls::serve(connection, &config, &site))?;
+    server.run(move |connection| tls::serve(connection, &config, &site));
     Ok(())
 }

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    let served = Server::listen(&options).and_then(|server| {
+    let served = Server::listen(&options).map(|server| {
         println!("listening on {}", server.address());
         server.run(move |connection| match &to {
             Some(to) => forward::all(connection, to, limits),

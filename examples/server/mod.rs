@@ -9,7 +9,7 @@
 //! The end: at ctrl-c or SIGTERM a server accepts who waits already and nobody more, ends connections that ask for nothing, and gives
 //! the others `--grace` to get done. Then it exits with 0. A second signal ends it at once, with 1.
 
-#![allow(dead_code, reason = "each server uses a part")]
+#![allow(dead_code, unused_imports, reason = "each server uses a part")]
 
 mod accept;
 pub mod connection;
@@ -21,6 +21,7 @@ pub use connection::Connection;
 pub use linger::linger;
 
 use connection::Shared;
+use morestack::channel::Receiver;
 use morestack::net::TcpListener;
 use morestack::signal::{Signal, notify};
 use morestack::time::timeout;
@@ -50,6 +51,8 @@ pub struct Server {
     /// The same socket, as a type whose `shutdown` std has. It ends an `accept` that waits. Made in advance: when it is needed, there may
     /// be no descriptors.
     hang_up: std::net::TcpStream,
+    /// Asked for before anybody knows that this listens: who does may send one.
+    signals: Receiver<Signal>,
     grace: Duration,
     shared: Arc<Shared>,
 }
@@ -57,12 +60,13 @@ pub struct Server {
 impl Server {
     /// Listens where the options say.
     pub fn listen(options: &Options) -> Result<Server, Error> {
+        let signals = notify(&[Signal::INTERRUPT, Signal::TERMINATE]).map_err(Error::Signals)?;
         let failed = |error| Error::Listen { address: options.address.clone(), error };
         let listener = TcpListener::bind(&*options.address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let hang_up = listener.as_fd().try_clone_to_owned().map_err(failed)?.into();
         let shared = Arc::new(Shared::new(options.max_connections));
-        Ok(Server { listener, address, hang_up, grace: options.grace, shared })
+        Ok(Server { listener, address, hang_up, signals, grace: options.grace, shared })
     }
 
     /// Where it listens.
@@ -71,11 +75,8 @@ impl Server {
     }
 
     /// Serves each connection in a task of its own, until a signal comes and what was in flight is done, or its time is over.
-    pub fn run<E: Display>(
-        self,
-        serve: impl Fn(&Connection) -> Result<(), E> + Send + Sync + 'static,
-    ) -> Result<(), Error> {
-        let signals = notify(&[Signal::INTERRUPT, Signal::TERMINATE]).map_err(Error::Signals)?;
+    pub fn run<E: Display>(self, serve: impl Fn(&Connection) -> Result<(), E> + Send + Sync + 'static) {
+        let signals = self.signals;
         let (listener, serve) = (Arc::new(self.listener), Arc::new(serve));
         let accepting = (listener.clone(), self.shared.clone(), serve.clone());
         morestack::go!(move || {
@@ -97,7 +98,6 @@ impl Server {
         if !self.shared.all_gone_within(self.grace) {
             eprintln!("cut off after {:?}: {} connections", self.grace, self.shared.open());
         }
-        Ok(())
     }
 }
 
