@@ -1,5 +1,6 @@
 //! A worker whose task is blocked in the kernel is reported if other tasks of that worker are ready, and only then.
 
+use morestack::net::TcpListener;
 use morestack::runtime::{Builder, Report, Runtime, set_report_hook};
 use morestack::thread;
 use std::io::{Read, Write};
@@ -115,6 +116,27 @@ fn with_a_task_behind_it_that_was_woken_meanwhile() {
     writer.write_all(&[7]).unwrap();
     task.join().unwrap();
     sleeper.join().unwrap();
+}
+
+#[test]
+fn with_a_task_behind_it_whose_data_has_come() {
+    let _alone = alone();
+    let runtime = one_worker();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut server = listener.accept().unwrap().0;
+    let waiting = runtime.spawn(move || {
+        let mut byte = [0];
+        server.read_exact(&mut byte).unwrap();
+        byte[0]
+    });
+    // It waits, by now or soon: then nobody is behind the reader.
+    std::thread::sleep(Duration::from_millis(50));
+    let (task, mut writer) = blocked(&runtime);
+    client.write_all(&[3]).unwrap();
+    assert!(matches!(the_report(), Report::Blocked { worker: 0, .. }));
+    writer.write_all(&[7]).unwrap();
+    assert_eq!((task.join().unwrap(), waiting.join().unwrap()), (7, 3));
 }
 
 #[test]

@@ -355,6 +355,11 @@ impl Mailbox {
         self.poller.get().is_some_and(|poller| poller.has_sources())
     }
 
+    /// Whether an event has come for one of its tasks, and it has not taken that in.
+    pub(super) fn has_events(&self) -> bool {
+        self.poller.get().is_some_and(|poller| poller.is_awaited())
+    }
+
     /// The rules by which the worker sleeps.
     pub(super) fn idle(&self) -> &Idle {
         &self.idle

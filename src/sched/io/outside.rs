@@ -3,7 +3,7 @@
 use super::Direction;
 use crate::sched::interrupt;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,17 @@ pub(crate) fn poll_now(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<(
         true => Ok(()),
         false => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
     }
+}
+
+/// Whether one of these descriptors is ready, without waiting.
+pub(super) fn any_ready(mut asked: Vec<libc::pollfd>) -> bool {
+    // SAFETY: as many as it has.
+    !asked.is_empty() && unsafe { libc::poll(asked.as_mut_ptr(), asked.len() as libc::nfds_t, 0) } > 0
+}
+
+/// What asks for readiness in a direction.
+pub(super) fn question(fd: RawFd, directions: impl Iterator<Item = Direction>) -> libc::pollfd {
+    libc::pollfd { fd, events: directions.fold(0, |all, direction| all | events(direction)), revents: 0 }
 }
 
 /// Blocks the calling thread until the descriptor is ready, or the deadline has passed: then false.

@@ -1,5 +1,6 @@
 //! A worker's epoll instance: what wakes its tasks when their sockets are ready, and the worker itself when others need it.
 
+use super::outside::any_ready;
 use super::readiness::{CAUTION, READABLE, WRITABLE};
 use super::slots::Slots;
 use super::source::Source;
@@ -49,6 +50,9 @@ pub(crate) struct PollerHandle {
     /// How many slots are taken, to be read without the lock.
     registered: AtomicUsize,
 }
+
+/// Sources that are asked for at a time, when somebody wants to know whether one of them has an event.
+const ASKED: usize = 1000;
 
 impl Poller {
     /// Takes four descriptors: epoll, a second one for it, an eventfd and a timerfd.
@@ -128,6 +132,13 @@ impl PollerHandle {
     /// Whether a source is registered.
     pub(crate) fn has_sources(&self) -> bool {
         self.registered.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether a task waits for what is there already, but for its worker, which has not come to take the event in. Asks for some of
+    /// the sources, with one system call. From any thread.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let sources: Vec<_> = self.slots().sources().take(ASKED).cloned().collect();
+        any_ready(sources.iter().filter_map(|source| source.awaited()).collect())
     }
 
     /// Makes the worker return from the poll that it is in, or else from the next.

@@ -56,6 +56,11 @@ impl Slots {
         slot.source.take()
     }
 
+    /// All that are registered.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.slots.iter().filter_map(|slot| slot.source.as_ref())
+    }
+
     /// Takes all out, and no more in.
     pub(super) fn close(&mut self) -> Vec<Arc<Source>> {
         self.closed = true;

@@ -1,6 +1,6 @@
 //! One open socket: what it is ready for, who waits for it, and with which poller it is registered.
 
-use super::outside::{block, poll_now};
+use super::outside::{block, poll_now, question};
 use super::readiness::{READABLE, Readiness, WRITABLE};
 use super::waiters::{Ticket, Waiters};
 use super::{Direction, PollerHandle, Settings, current_poller, on_worker};
@@ -175,6 +175,15 @@ impl Source {
         let writers = if bits & WRITABLE != 0 { mem::take(writers) } else { Waiters::default() };
         drop(state);
         readers.wake() + writers.wake()
+    }
+
+    /// What to ask the kernel on behalf of those who wait for the poller to take an event in; none if nobody does.
+    pub(super) fn awaited(&self) -> Option<libc::pollfd> {
+        let state = self.lock();
+        let fd = state.registration.as_ref()?.fd;
+        let waits = |direction: &Direction| !state.waiters[*direction as usize].is_empty();
+        let asked = question(fd, [Direction::Read, Direction::Write].into_iter().filter(waits));
+        (asked.events != 0).then_some(asked)
     }
 
     /// The poller is about to go.

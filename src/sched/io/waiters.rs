@@ -13,6 +13,10 @@ pub(super) struct Waiters {
 }
 
 impl Waiters {
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.more.is_empty()
+    }
+
     pub(super) fn contains(&self, ticket: Ticket) -> bool {
         self.first.iter().chain(&self.more).any(|(other, _)| *other == ticket)
     }

@@ -98,7 +98,7 @@ impl Watch {
                 let ready = Worker::ready_from_outside(mailbox.worker_address())?;
                 // A sleeper whose time has come is ready, but for the worker's look.
                 let due = mailbox.pulse.due.load(Ordering::Relaxed) <= timers::now();
-                let nothing_waits = ready == 0 && mailbox.is_empty() && !due && !stealable();
+                let nothing_waits = ready == 0 && mailbox.is_empty() && !due && !stealable() && !mailbox.has_events();
                 if mailbox.pulse.running() != Some(running) || nothing_waits {
                     return None;
                 }
