@@ -34,6 +34,14 @@ fn an_address_in_use_is_named() {
 }
 
 #[test]
+fn an_address_in_use_is_named_for_the_live_page_too() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = listener.local_addr().expect("an address");
+    let text = complaint("http", &["127.0.0.1:0", &format!("--debug-page={taken}")]);
+    assert!(text.starts_with(&format!("http: cannot listen on {taken}: Address already in use")), "{text}");
+}
+
+#[test]
 fn a_directory_that_is_none_is_named() {
     let text = complaint("http", &["127.0.0.1:0", "--files", "/nonexistent/site"]);
     assert!(text.starts_with("http: cannot serve the files of /nonexistent/site: No such file or directory"), "{text}");

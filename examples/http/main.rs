@@ -5,7 +5,7 @@
 //!
 //! It listens on 127.0.0.1:8080 unless told otherwise, and prints the address: with port 0 the system chooses one. `--help` tells the
 //! options. Pages: `/`, `/health`, `/hello/NAME`, `/stream/N` (N lines, one after the other), `POST /echo` (sends the body back), and
-//! with `--files DIRECTORY` its files below `/files/`.
+//! with `--files DIRECTORY` its files below `/files/`. With `--debug-page` another address shows what the server does.
 //!
 //! A client that does not get a request through in time is told so and disconnected; one that asks nothing for long is disconnected.
 //!
