@@ -16,8 +16,9 @@
 //! | `deep` | recursions of compiled Rust in fresh tasks, the first time and again |
 //! | `deep_asm` | the same in mapped code, on a go segment that grows by moving |
 //! | `hot` | a leaf with a frame of 2 KB, called in a loop at 96 depths |
+//! | `latency [N]` | round trips of an echo with an OS thread: alone, and beside N idle tasks (10,000) |
 //! | `raw PORT` | serves: a fixed response to each HTTP request, for load generators |
-//! | `echo PORT [BUF]` | serves: echo, with a buffer of BUF bytes (1024) for each connection |
+//! | `echo PORT [BUF]` | serves: echo, with a buffer of BUF bytes (1024) for each connection; with `WAITS=1` in the environment only while there is something to put into it |
 //! | `overflow` | runs off the end of a task's stack, to show the report |
 //!
 //! `WORKERS` in the environment is the number of workers (1). Every row runs as a task itself, so a task's spawns, joins and
@@ -32,6 +33,7 @@ mod deep_asm;
 mod fanout;
 mod frames;
 mod hot;
+mod latency;
 mod locks;
 mod memory;
 mod overflow;
@@ -52,7 +54,7 @@ use std::str::FromStr;
 
 const USAGE: &str = "usage: bench ROW, where ROW is one of
     spawn [N]   yield   mem [N]   fanout   timers [N]   ping   bchan   select   locks
-    deep   deep_asm   hot   raw PORT   echo PORT [BUF]   overflow
+    deep   deep_asm   hot   latency [N]   raw PORT   echo PORT [BUF]   overflow
 WORKERS in the environment is the number of workers (1)";
 
 /// What a row does, as a task.
@@ -91,7 +93,7 @@ fn row(arguments: &[String]) -> Result<Row, String> {
     let name = arguments.first().ok_or("which row?")?;
     let most = match name.as_str() {
         "echo" => 3,
-        "spawn" | "mem" | "timers" | "raw" => 2,
+        "spawn" | "mem" | "timers" | "latency" | "raw" => 2,
         _ => 1,
     };
     let second = || number(arguments.get(1), NonZeroUsize::new(100_000).expect("not zero"));
@@ -109,12 +111,21 @@ fn row(arguments: &[String]) -> Result<Row, String> {
         "deep_asm" => plain(deep_asm::run),
         "hot" => plain(hot::run),
         "overflow" => plain(overflow::run),
+        "latency" => {
+            let idle = number(arguments.get(1), NonZeroUsize::new(10_000).expect("not zero"))?.get();
+            Box::new(move || latency::run(idle))
+        }
         "raw" | "echo" => {
             let port = number(Some(arguments.get(1).ok_or("which port?")?), 0)?;
             // Without room nothing is read, which looks like the end of the stream.
             let buffer = number(arguments.get(2), NonZeroUsize::new(1024).expect("not zero"))?.get();
-            let echo = name == "echo";
-            Box::new(move || if echo { serve::echo(port, buffer) } else { serve::raw(port) })
+            let waits = std::env::var_os("WAITS").is_some();
+            let serve = match (name.as_str(), waits) {
+                ("raw", _) => |port, _| serve::raw(port),
+                (_, false) => serve::echo,
+                (_, true) => serve::echo_waiting,
+            };
+            Box::new(move || serve(port, buffer))
         }
         other => return Err(format!("there is no row {other}")),
     };

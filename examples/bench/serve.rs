@@ -39,6 +39,21 @@ pub fn echo(port: u16, buffer: usize) -> io::Result<()> {
     })
 }
 
+/// The same, but the buffer is there only while there is something to put into it.
+pub fn echo_waiting(port: u16, buffer: usize) -> io::Result<()> {
+    serve(port, move |stream| {
+        loop {
+            stream.wait_readable()?;
+            let mut buffer = vec![0; buffer];
+            let n = stream.read(&mut buffer)?;
+            if n == 0 {
+                return Ok(());
+            }
+            stream.write_all(&buffer[..n])?;
+        }
+    })
+}
+
 fn serve(port: u16, connection: impl Fn(&mut TcpStream) -> io::Result<()> + Copy + Send + 'static) -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     loop {
