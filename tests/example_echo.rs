@@ -82,3 +82,24 @@ fn peers_that_vanish_do_no_harm() {
     assert_eq!(server.exchange(b"still there?"), b"still there?");
     server.assert_alive();
 }
+
+#[test]
+fn who_is_silent_is_disconnected() {
+    let server = Server::start("echo", &["--idle-timeout", "0.3"]);
+    let mut stream = server.connect();
+    stream.write_all(b"once").unwrap();
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).unwrap();
+    assert_eq!(received, b"once");
+}
+
+#[test]
+fn it_ends_when_it_is_told_to() {
+    let mut server = Server::start("echo", &["--grace", "1000"]);
+    let mut stream = server.connect();
+    stream.write_all(b"once").unwrap();
+    stream.read_exact(&mut [0; 4]).unwrap();
+    server.signal(libc::SIGINT);
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    assert_eq!(server.ended().code(), Some(0));
+}

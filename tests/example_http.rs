@@ -1,63 +1,15 @@
 //! The example `http` serves real clients: curl, if it is there, and sockets that pipeline, dawdle, close half, and vanish.
-//! What it makes of which bytes is in `example_http_protocol.rs`.
+//! What it makes of which bytes is in `example_http_protocol.rs`; files, limits and its end have tests of their own.
 
+#[path = "common/http.rs"]
+mod http;
 #[path = "common/server.rs"]
 mod server;
 
+use http::{GET, LAST, curl, ok, response, until_closed};
 use server::Server;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::Command;
+use std::io::{BufReader, Read, Write};
 use std::time::Duration;
-
-const GET: &str = "GET /health HTTP/1.1\r\nHost: h\r\n\r\n";
-const LAST: &str = "GET /health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-
-/// Sends all of it and reads until the server closes.
-fn until_closed(mut stream: TcpStream, bytes: &[u8]) -> String {
-    stream.write_all(bytes).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-/// Reads one response: its status line and its body.
-fn response(reader: &mut BufReader<TcpStream>) -> (String, String) {
-    let (mut status, mut length) = (String::new(), 0);
-    reader.read_line(&mut status).unwrap();
-    loop {
-        let mut field = String::new();
-        reader.read_line(&mut field).unwrap();
-        if let Some(value) = field.strip_prefix("Content-Length: ") {
-            length = value.trim_end().parse().unwrap();
-        }
-        if field.trim_end().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    (status.trim_end().into(), String::from_utf8(body).unwrap())
-}
-
-fn ok(text: &str) -> usize {
-    text.matches("HTTP/1.1 200 OK\r\n").count()
-}
-
-/// Runs curl, which must succeed, or says that there is none.
-fn curl(arguments: &[&str]) -> Option<String> {
-    let Ok(output) = Command::new("curl")
-        .args(["--silent", "--show-error", "--max-time", "60", "--noproxy", "*"])
-        .args(arguments)
-        .output()
-    else {
-        println!("skipped: curl is not installed");
-        return None;
-    };
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "curl {arguments:?}: {err}");
-    Some(out.into_owned())
-}
 
 #[test]
 fn curl_gets_pages_over_one_connection() {
@@ -83,9 +35,53 @@ fn curl_asks_in_other_ways() {
     assert_eq!(ask(&["--http1.0"]).unwrap(), "200");
     assert_eq!(ask(&["--request", "PUT"]).unwrap(), "405");
     assert_eq!(ask(&["--data", "some=thing"]).unwrap(), "405");
-    assert_eq!(ask(&["--header", "Transfer-Encoding: chunked", "--data", "some=thing"]).unwrap(), "501");
+    assert_eq!(ask(&["--header", "Transfer-Encoding: chunked", "--data", "some=thing"]).unwrap(), "405");
     let long = format!("X: {}", "x".repeat(20_000));
     assert_eq!(ask(&["--header", &long]).unwrap(), "431");
+}
+
+#[test]
+fn curl_gets_back_what_it_sends() {
+    let server = Server::start("http", &[]);
+    let url = format!("http://{}/echo", server.address);
+    let body: String = (0..60_000).map(|i| format!("{i} ")).collect();
+    let path = std::env::temp_dir().join(format!("morestack-echo-{}", std::process::id()));
+    std::fs::write(&path, &body).unwrap();
+    let data = format!("@{}", path.display());
+    for how in
+        [&["--header", "X: y"][..], &["--header", "Transfer-Encoding: chunked"], &["--header", "Expect: 100-continue"]]
+    {
+        let answer = curl(&[how, &["--data-binary", &data, &url]].concat());
+        assert!(answer.is_none_or(|answer| answer == body), "{how:?}");
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_page_without_a_length_arrives() {
+    let server = Server::start("http", &[]);
+    let url = |lines: u32| format!("http://{}/stream/{lines}", server.address);
+    let expected: String = (1..=100_000).map(|line| format!("line {line}\n")).collect();
+    let Some(page) = curl(&[&url(100_000)]) else { return };
+    assert!(page == expected);
+    assert!(curl(&["--http1.0", &url(100_000)]).unwrap() == expected);
+    assert_eq!(curl(&[&url(0)]).unwrap(), "");
+    // The connection goes on after the last chunk.
+    let page = curl(&["--write-out", "over %{num_connects} new\n", &url(2), &url(1)]).unwrap();
+    assert_eq!(page, "line 1\nline 2\nover 1 new\nline 1\nover 0 new\n");
+}
+
+#[test]
+fn who_does_not_read_is_given_up() {
+    let server = Server::start("http", &["--write-timeout", "0.3", "--max-connections", "1"]);
+    let mut stream = server.connect();
+    stream.write_all(b"GET /stream/1000000 HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    // The next is served when the first has been given up.
+    assert_eq!(ok(&until_closed(server.connect(), LAST.as_bytes())), 1);
+    // What the sockets held, and then the end: less than the page.
+    let mut page = Vec::new();
+    let end = stream.read_to_end(&mut page);
+    assert!(!page.ends_with(b"0\r\n\r\n"), "{} bytes, {end:?}", page.len());
 }
 
 #[test]
@@ -131,7 +127,7 @@ fn malformed_requests_are_answered_and_the_rest_is_not() {
     let mut server = Server::start("http", &[]);
     for (request, status) in [
         ("nonsense\r\n\r\n".to_string(), "400 Bad Request"),
-        ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(), "501 Not Implemented"),
+        ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n0\r\n\r\n".into(), "501 Not Implemented"),
         ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n".into(), "413 Content Too Large"),
     ] {
         // More than is read at once stays unread, and must not keep the client from reading the answer.
@@ -145,13 +141,18 @@ fn malformed_requests_are_answered_and_the_rest_is_not() {
 
 #[test]
 fn slow_clients_are_disconnected() {
-    let server = Server::start("http", &["300"]);
+    let short = ["--head-timeout", "0.3", "--body-timeout", "0.3", "--idle-timeout", "0.3"];
+    let server = Server::start("http", &short);
     // One that sends nothing, and one that was served and asks no more.
     assert_eq!(until_closed(server.connect(), b""), "");
     assert_eq!(ok(&until_closed(server.connect(), GET.as_bytes())), 1);
     // One that stops in the middle.
     let answer = until_closed(server.connect(), &GET.as_bytes()[..20]);
     assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    for body in ["Content-Length: 10\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"] {
+        let answer = until_closed(server.connect(), format!("POST /echo HTTP/1.1\r\nHost: h\r\n{body}").as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    }
     // One that sends a byte now and then, each of them in time: it is told while it still sends.
     let mut stream = server.connect();
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();

@@ -17,7 +17,7 @@ fn complaint(example: &str, arguments: &[&str]) -> String {
 
 #[test]
 fn an_address_that_is_none_is_named() {
-    for example in ["echo", "http"] {
+    for example in ["echo", "http", "https", "chat", "proxy"] {
         let text = complaint(example, &["nonsense"]);
         assert_eq!(text, format!("{example}: cannot listen on nonsense: invalid socket address\n"));
     }
@@ -27,21 +27,60 @@ fn an_address_that_is_none_is_named() {
 fn an_address_in_use_is_named() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = listener.local_addr().expect("an address").to_string();
-    for example in ["echo", "http"] {
+    for example in ["echo", "http", "https", "chat", "proxy"] {
         let text = complaint(example, &[&taken]);
         assert!(text.starts_with(&format!("{example}: cannot listen on {taken}: Address already in use")), "{text}");
     }
 }
 
 #[test]
+fn an_address_in_use_is_named_for_the_live_page_too() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = listener.local_addr().expect("an address");
+    let text = complaint("http", &["127.0.0.1:0", &format!("--debug-page={taken}")]);
+    assert!(text.starts_with(&format!("http: cannot listen on {taken}: Address already in use")), "{text}");
+}
+
+#[test]
+fn a_directory_that_is_none_is_named() {
+    let text = complaint("http", &["127.0.0.1:0", "--files", "/nonexistent/site"]);
+    assert!(text.starts_with("http: cannot serve the files of /nonexistent/site: No such file or directory"), "{text}");
+}
+
+#[test]
+fn a_certificate_that_is_none_is_named() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for (arguments, said) in [
+        (&["--cert", path][..], "--cert and --key belong together".to_owned()),
+        (&["--cert", "/nonexistent/a", "--key", "/nonexistent/b"], "cannot read /nonexistent/a: ".into()),
+        (&["--cert", path, "--key", path], format!("cannot read {path}: ")),
+        (&["--write-cert", "/nonexistent/a"], "cannot write /nonexistent/a: ".into()),
+    ] {
+        let text = complaint("https", &[&["127.0.0.1:0"], arguments].concat());
+        assert!(text.starts_with(&format!("https: {said}")), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
 fn what_nobody_asked_for_is_answered_with_the_usage() {
-    let wrong: [(&str, &[&str]); 23] = [
+    let wrong: [(&str, &[&str]); 34] = [
         ("echo", &["--nonsense"]),
         ("echo", &["127.0.0.1:0", "more"]),
         ("http", &["--nonsense"]),
-        ("http", &["127.0.0.1:0", "soon"]),
-        ("http", &["127.0.0.1:0", "0"]),
-        ("http", &["127.0.0.1:0", "1", "more"]),
+        ("http", &["127.0.0.1:0", "more"]),
+        ("http", &["--max-connections", "0"]),
+        ("http", &["--max-connections", "-1"]),
+        ("http", &["--idle-timeout", "soon"]),
+        ("http", &["--head-timeout", "0"]),
+        ("http", &["--files"]),
+        ("http", &["--debug-page=nowhere"]),
+        ("https", &["--nonsense"]),
+        ("https", &["--cert"]),
+        ("chat", &["--nonsense"]),
+        ("chat", &["--history", "0"]),
+        ("chat", &["127.0.0.1:0", "more"]),
+        ("proxy", &["--to"]),
+        ("proxy", &["127.0.0.1:0", "more"]),
         ("bench", &[]),
         ("bench", &["nonsense"]),
         ("bench", &["spawn", "many"]),

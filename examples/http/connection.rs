@@ -1,10 +1,14 @@
 //! One connection: reads, hands on to the protocol, writes, and keeps the time.
 
-use crate::protocol::{Next, Protocol};
+use crate::buffers::{Buffers, Pair};
+use crate::options::{Limits, Site};
+use crate::protocol::{Next, Protocol, Stage};
+use crate::server::{self, is_gone, linger, within};
+use crate::work;
 use morestack::net::TcpStream;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use thiserror::Error;
 
 /// Why a connection ended before its time.
@@ -16,93 +20,115 @@ pub enum Broken {
     Write(#[source] io::Error),
     #[error("cannot set the socket up: {0}")]
     SetUp(#[source] io::Error),
+    #[error("cannot read the file: {0}")]
+    File(#[source] io::Error),
 }
 
-/// Room for what is read at once.
-const BUFFER: usize = 4096;
-/// How long, and for how many bytes, the rest of a refused request is read.
-const LINGER: (Duration, usize) = (Duration::from_secs(1), 256 << 10);
+/// What a connection is made of: bare TCP, or something on top of it.
+pub trait Transport: Read + Write {
+    /// Waits until there is something to read, or the end; perhaps too short.
+    fn wait_readable(&mut self) -> io::Result<()>;
+    /// Tells the peer that no more will come.
+    fn finish(&mut self) -> io::Result<()>;
+}
 
-/// Serves until the peer is done, refused or silent.
-pub fn serve(mut stream: TcpStream, timeout: Duration) -> Result<(), Broken> {
-    stream.set_nodelay(true).map_err(Broken::SetUp)?;
-    stream.set_write_timeout(Some(timeout)).map_err(Broken::SetUp)?;
+impl Transport for &TcpStream {
+    fn wait_readable(&mut self) -> io::Result<()> {
+        TcpStream::wait_readable(self)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+/// Serves until the peer is done, refused or silent, or the server stops.
+pub fn serve<T: Transport>(mut stream: T, connection: &server::Connection, site: &Site) -> Result<(), Broken> {
     let mut protocol = Protocol::default();
     loop {
-        // Between requests a connection has no buffer.
-        stream.set_read_timeout(Some(timeout)).map_err(Broken::SetUp)?;
-        match stream.wait_readable() {
-            Ok(()) => {}
-            Err(error) if timed_out(&error) || reset(&error) => return Ok(()),
+        // Between requests a connection has no buffer, and may be ended.
+        connection.idle();
+        match within(site.limits.idle, || stream.wait_readable()) {
+            Ok(()) => connection.busy(),
+            Err(error) if error.kind() == ErrorKind::TimedOut || is_gone(&error) => return Ok(()),
             Err(error) => return Err(Broken::Read(error)),
         }
-        if exchange(&mut stream, &mut protocol, timeout)? == Next::Close {
-            return linger(stream);
+        if !exchange(&mut stream, &mut protocol, connection, site)? {
+            // A peer that is gone already needs no care.
+            if within(site.limits.write, || stream.finish()).is_ok() {
+                linger(&mut stream);
+            }
+            return Ok(());
         }
     }
 }
 
-/// From the first byte of a request until no part of one is left over. Slowness is measured from response to response: a
-/// client that sends a byte now and then gains nothing by it.
-fn exchange(stream: &mut TcpStream, protocol: &mut Protocol, timeout: Duration) -> Result<Next, Broken> {
-    let mut input = vec![0; BUFFER];
-    let mut output = Vec::new();
-    let mut deadline = Instant::now() + timeout;
+/// From the first byte of a request until no part of one is left over; false if the connection is to be closed then. Each head and each
+/// body has its time, from the one before: a client that sends a byte now and then gains nothing by it.
+fn exchange<T: Transport>(
+    stream: &mut T,
+    protocol: &mut Protocol,
+    connection: &server::Connection,
+    site: &Site,
+) -> Result<bool, Broken> {
+    let mut buffers = Buffers::take();
+    let Pair { input, output } = &mut *buffers;
+    let limits = &site.limits;
+    let mut stage = Stage::Head;
+    let mut deadline = Instant::now() + limits.head;
     loop {
-        let next = match read_until(stream, &mut input, deadline) {
+        let mut next = match read_until(stream, input, deadline) {
             Ok(0) => Next::Close,
-            Ok(n) => protocol.receive(&input[..n], &mut output),
-            // Nothing has come after all, or empty lines only. Clients that are done often end by a reset: load generators do.
-            Err(error) if protocol.is_idle() && (timed_out(&error) || reset(&error)) => Next::Close,
-            Err(error) if timed_out(&error) => protocol.time_out(&mut output),
+            Ok(n) => {
+                if connection.stops() {
+                    protocol.close_after_this();
+                }
+                protocol.receive(&input[..n], output)
+            }
+            // Nothing has come after all, or empty lines only.
+            Err(error) if protocol.stage() == Stage::Idle && (timed_out(&error) || is_gone(&error)) => Next::Close,
+            Err(error) if timed_out(&error) => {
+                protocol.time_out(output);
+                Next::Close
+            }
             Err(error) => return Err(Broken::Read(error)),
         };
-        if !output.is_empty() {
-            stream.write_all(&output).map_err(Broken::Write)?;
-            output.clear();
-            deadline = Instant::now() + timeout;
+        let mut answered = !output.is_empty();
+        while let Next::Do(what) = next {
+            work::perform(what, stream, protocol, output, site)?;
+            next = protocol.proceed(output);
+            answered = true;
         }
-        if next == Next::Close || protocol.is_idle() {
-            return Ok(next);
+        flush(stream, output, limits)?;
+        if next == Next::Close || protocol.stage() == Stage::Idle {
+            return Ok(next != Next::Close);
         }
-    }
-}
-
-fn read_until(stream: &mut TcpStream, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(buffer) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
+        if answered || protocol.stage() != stage {
+            stage = protocol.stage();
+            deadline = Instant::now() + if stage == Stage::Body { limits.body } else { limits.head };
         }
     }
 }
 
-/// Ends the connection in a way that lets the peer read the last response: closing a socket with unread input would reset it.
-fn linger(mut stream: TcpStream) -> Result<(), Broken> {
-    let (time, mut bytes) = LINGER;
-    let deadline = Instant::now() + time;
-    let mut buffer = vec![0; BUFFER];
-    // A peer that is gone already needs no care.
-    if stream.shutdown(Shutdown::Write).is_ok() {
-        while let Ok(n @ 1..) = read_until(&mut stream, &mut buffer, deadline)
-            && n < bytes
-        {
-            bytes -= n;
-        }
+/// Sends what there is, at once.
+pub fn flush(stream: &mut impl Write, output: &mut Vec<u8>, limits: &Limits) -> Result<(), Broken> {
+    if !output.is_empty() {
+        within(limits.write, || stream.write_all(output).and_then(|()| stream.flush())).map_err(Broken::Write)?;
+        output.clear();
     }
     Ok(())
 }
 
-fn timed_out(error: &io::Error) -> bool {
-    // Which of them depends on the system; std's sockets say WouldBlock here.
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+fn read_until(stream: &mut impl Read, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+    let mut read = || loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    };
+    morestack::time::timeout_at(deadline, &mut read).unwrap_or_else(|elapsed| Err(elapsed.into()))
 }
 
-fn reset(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::ConnectionReset
+fn timed_out(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::TimedOut
 }

@@ -1,77 +1,76 @@
 //! An HTTP/1.1 server in plain blocking code: one task per connection.
 //!
-//!     cargo run --release --example http [-- ADDRESS [TIMEOUT_IN_MS]]
+//!     cargo run --release --example http [-- [ADDRESS] [OPTIONS]]
 //!     curl http://127.0.0.1:8080/hello/world
 //!
-//! It listens on 127.0.0.1:8080 unless told otherwise, and prints the address: with port 0 the system chooses one. A client that
-//! does not get a request through in the timeout (10 s) is told so and disconnected; one that asks nothing for as long is
-//! disconnected.
+//! It listens on 127.0.0.1:8080 unless told otherwise, and prints the address: with port 0 the system chooses one. `--help` tells the
+//! options. Pages: `/`, `/health`, `/hello/NAME`, `/stream/N` (N lines, one after the other), `POST /echo` (sends the body back), and
+//! with `--files DIRECTORY` its files below `/files/`. With `--debug-page` another address shows what the server does.
 //!
-//! - `protocol.rs`: bytes in, responses out; no I/O. What it can do, and what it refuses, is written there.
+//! A client that does not get a request through in time is told so and disconnected; one that asks nothing for long is disconnected.
+//!
+//! - `protocol/`: bytes in, responses out; no I/O. What it can do, and what it refuses, is written there.
 //! - `routes.rs`: which page is where.
-//! - `connection.rs`: the socket, timeouts, the end of a connection.
+//! - `connection.rs`: the transport, time limits, the end of a connection; `buffers.rs`: who has buffers, and for how long.
+//! - `work.rs`, `files.rs`: responses that need I/O.
+//! - `options.rs`: the command line.
+//! - `../server/`: what the example servers share: accepting, limits, the end.
 
+mod buffers;
 mod connection;
+mod files;
+mod options;
 mod protocol;
 mod routes;
+#[path = "../server/mod.rs"]
+mod server;
+mod work;
 
-use morestack::net::TcpListener;
-use morestack::thread;
-use std::convert::Infallible;
-use std::io;
-use std::num::NonZeroU64;
+use connection::Broken;
+use morestack::blocking;
+use options::Pages;
+use server::Server;
+use server::options::Options;
+use std::error::Error;
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
-const USAGE: &str = "usage: http [ADDRESS [TIMEOUT_IN_MS]]
-ADDRESS is where it listens: 127.0.0.1:8080 if not given, port 0 for any; the timeout is 10000";
+const USAGE: &str = "usage: http [ADDRESS] [OPTIONS]
+ADDRESS is where it listens: 127.0.0.1:8080 if not given, port 0 for any";
 
 #[morestack::main]
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (address, timeout) = match options(&arguments) {
-        Ok(given) => given,
-        Err(mistake) => {
-            eprintln!("http: {mistake}\n{USAGE}");
-            return ExitCode::from(2);
-        }
+    let (options, pages) = match options::parse("http", USAGE, "127.0.0.1:8080", |_, _| Ok(false)) {
+        Ok(told) => told,
+        Err(code) => return code,
     };
-    let Err(error) = serve(address, timeout);
-    eprintln!("http: cannot listen on {address}: {error}");
-    ExitCode::FAILURE
-}
-
-/// Where to listen, and for how long to wait for clients; or what is wrong with the arguments.
-fn options(arguments: &[String]) -> Result<(&str, Duration), String> {
-    let (address, timeout) = match arguments {
-        [] => ("127.0.0.1:8080", None),
-        [address] => (&**address, None),
-        [address, timeout] => (&**address, Some(timeout)),
-        _ => return Err("too many arguments".to_owned()),
-    };
-    if address.starts_with('-') {
-        return Err(format!("there is no option {address}"));
-    }
-    let timeout = timeout.map_or(Ok(10_000), |text| text.parse().map(NonZeroU64::get));
-    let timeout = timeout.map_err(|_| "the timeout is a number of milliseconds above zero".to_owned())?;
-    Ok((address, Duration::from_millis(timeout)))
-}
-
-fn serve(address: &str, timeout: Duration) -> io::Result<Infallible> {
-    let listener = TcpListener::bind(address)?;
-    println!("listening on http://{}", listener.local_addr()?);
-    loop {
-        match listener.accept() {
-            Ok((stream, peer)) => morestack::go!(move || {
-                if let Err(error) = connection::serve(stream, timeout) {
-                    eprintln!("{peer}: {error}");
-                }
-            }),
-            Err(error) => {
-                eprintln!("cannot accept: {error}");
-                // Out of descriptors, perhaps. Some may be free again by then.
-                thread::sleep(Duration::from_millis(10));
-            }
+    match serve(&options, pages) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("http: {error}");
+            ExitCode::FAILURE
         }
     }
+}
+
+/// Serves until it is told to stop.
+fn serve(options: &Options, pages: Pages) -> Result<(), Box<dyn Error>> {
+    if let Some(address) = pages.debug_page {
+        debug_page(address)?;
+    }
+    let site = blocking(|| pages.site())?;
+    let server = Server::listen(options)?;
+    println!("listening on http://{}", server.address());
+    server.run(move |connection| {
+        connection.stream().set_nodelay(true).map_err(Broken::SetUp)?;
+        connection::serve(connection.stream(), connection, &site)
+    });
+    Ok(())
+}
+
+/// The page that shows what the server does.
+fn debug_page(address: SocketAddr) -> Result<(), Box<dyn Error>> {
+    let address = morestack::debug::serve(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    eprintln!("what it does is shown on http://{address}/");
+    Ok(())
 }

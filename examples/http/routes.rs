@@ -1,5 +1,7 @@
 //! Which page is where.
 
+use std::borrow::Cow;
+
 /// A status line's number and reason.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Status(pub u16, pub &'static str);
@@ -8,33 +10,63 @@ pub const OK: Status = Status(200, "OK");
 pub const NOT_FOUND: Status = Status(404, "Not Found");
 pub const METHOD_NOT_ALLOWED: Status = Status(405, "Method Not Allowed");
 
-/// What is answered, apart from what the protocol adds.
+/// Lines of a `/stream` at most.
+const MAX_LINES: u32 = 1_000_000;
+
+/// What is asked for. It borrows from the request, so that a page costs no allocation.
 #[derive(Debug)]
-pub struct Response {
-    pub status: Status,
-    /// Plain text.
-    pub body: String,
+pub enum Page<'a> {
+    Text(&'static str),
+    /// A greeting of that name.
+    Hello(Cow<'a, str>),
+    /// The body of the request.
+    Echo,
+    /// So many lines, of which nobody knows the length in advance.
+    Stream(u32),
+    /// The file of that path, percent-encoded, below the directory of `--files`.
+    File(Cow<'a, str>),
+    /// No page, but its status.
+    None(Status),
+    /// The page is there for these methods only.
+    For(&'static str),
 }
 
-impl Response {
-    /// A response that says its own status.
-    pub fn of(status: Status) -> Response {
-        Response { status, body: format!("{}\n", status.1) }
+impl Page<'_> {
+    /// The same, on its own.
+    pub fn into_owned(self) -> Page<'static> {
+        match self {
+            Page::Hello(name) => Page::Hello(name.into_owned().into()),
+            Page::File(path) => Page::File(path.into_owned().into()),
+            Page::Text(text) => Page::Text(text),
+            Page::Echo => Page::Echo,
+            Page::Stream(lines) => Page::Stream(lines),
+            Page::None(status) => Page::None(status),
+            Page::For(methods) => Page::For(methods),
+        }
     }
 }
 
-/// What is answered to `method` for `path`, which is taken as it is: nothing in it is decoded.
-pub fn respond(method: &str, path: &str) -> Response {
-    let body = match path {
-        "/" => "Hello, World!\n".into(),
-        "/health" => "ok\n".into(),
-        _ => match path.strip_prefix("/hello/") {
-            Some(name) if !name.is_empty() && !name.contains('/') => format!("Hello, {name}!\n"),
-            _ => return Response::of(NOT_FOUND),
+/// The page of that path, which is taken as it is: nothing in it is decoded.
+pub fn find<'a>(method: &str, path: &'a str) -> Page<'a> {
+    let (page, methods) = match path {
+        "/" => (Page::Text("Hello, World!\n"), "GET, HEAD"),
+        "/health" => (Page::Text("ok\n"), "GET, HEAD"),
+        "/echo" => (Page::Echo, "POST"),
+        _ => match below(path) {
+            Some(page) => (page, "GET, HEAD"),
+            None => return Page::None(NOT_FOUND),
         },
     };
-    match method {
-        "GET" | "HEAD" => Response { status: OK, body },
-        _ => Response::of(METHOD_NOT_ALLOWED),
+    let allowed = methods.split(", ").any(|allowed| allowed == method);
+    if allowed { page } else { Page::For(methods) }
+}
+
+fn below(path: &str) -> Option<Page<'_>> {
+    if let Some(name) = path.strip_prefix("/hello/") {
+        (!name.is_empty() && !name.contains('/')).then_some(Page::Hello(name.into()))
+    } else if let Some(lines) = path.strip_prefix("/stream/") {
+        lines.parse().ok().filter(|lines| *lines <= MAX_LINES).map(Page::Stream)
+    } else {
+        path.strip_prefix("/files/").map(|path| Page::File(path.into()))
     }
 }

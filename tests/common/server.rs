@@ -5,8 +5,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 /// A client that waits longer has found a fault, however slow the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -56,6 +56,32 @@ impl Server {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("the server writes, and closes");
         answer
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: our child, for which nobody has waited yet: the number is its own.
+        assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
+    }
+
+    /// Waits for its end, which it must come to.
+    pub fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("our child") {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the server does not end");
+    }
+
+    /// Lets it have so many descriptors from now on; those above stay open.
+    pub fn limit_descriptors(&self, limit: u64) {
+        let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+        let pid = self.child.id() as i32;
+        // SAFETY: our child; reads a live struct.
+        assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &limit, std::ptr::null_mut()) }, 0);
     }
 
     /// Fails if the process has ended.
