@@ -21,7 +21,7 @@
 //!
 //! - [`thread`]: the mirror of [`std::thread`]: [`spawn`](thread::spawn), [`scope`](thread::scope), [`park`](thread::park),
 //!   [`sleep`](thread::sleep), [`Builder`](thread::Builder); with [`go!`] and [`task_local!`].
-//! - [`net`]: the mirror of [`std::net`]: TCP so far.
+//! - [`net`]: the mirror of [`std::net`], TCP and UDP, and of `std::os::unix::net`, which [`os`] has under std's name.
 //! - [`sync`]: the mirror of [`std::sync`]: [`Mutex`](sync::Mutex), [`RwLock`](sync::RwLock), [`Condvar`](sync::Condvar) and what
 //!   else waits there, [`mpsc`](sync::mpsc) included; with [`Semaphore`](sync::Semaphore) and [`WaitGroup`](sync::WaitGroup).
 //! - [`time`]: [`timeout`](time::timeout), which limits how long any code may wait; [`Ticker`](time::Ticker).
@@ -87,6 +87,7 @@ pub mod channel;
 #[cfg(feature = "debug-page")]
 pub mod debug;
 pub mod net;
+pub mod os;
 pub mod runtime;
 pub mod sched;
 pub mod signal;

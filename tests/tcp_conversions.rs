@@ -5,6 +5,7 @@ mod everywhere;
 
 use everywhere::{everywhere, pair};
 use morestack::net::{TcpListener, TcpStream};
+use morestack::os::linux::net::TcpStreamExt;
 use std::io::{ErrorKind, Read, Write};
 use std::net;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
@@ -142,6 +143,25 @@ fn settings_of_the_socket_reach_it() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_ttl(44).unwrap();
         assert!(listener.ttl().unwrap() == 44 && listener.take_error().unwrap().is_none());
+        client.set_quickack(false).unwrap();
+        assert!(!client.quickack().unwrap());
+        client.set_quickack(true).unwrap();
+        assert!(client.quickack().unwrap());
+    });
+}
+
+/// They are deprecated, as they are in std, and answer as they do there.
+#[test]
+#[expect(deprecated, reason = "that is the point")]
+fn the_option_for_ipv6_alone_is_std_s() {
+    everywhere(|| {
+        let Ok(listener) = TcpListener::bind("[::1]:0") else {
+            println!("skipped: this machine has no IPv6");
+            return;
+        };
+        let ours = (listener.only_v6().unwrap(), listener.set_only_v6(true).unwrap_err().raw_os_error());
+        let listener = net::TcpListener::from(listener);
+        assert_eq!(ours, (listener.only_v6().unwrap(), listener.set_only_v6(true).unwrap_err().raw_os_error()));
     });
 }
 

@@ -1,9 +1,15 @@
 //! A handle of std that waits our way.
 
-use crate::sched::io::{Direction, Lease, Settings, Source, Until};
+use crate::sched::io::{Direction, Events, Lease, Settings, Source, Until};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
+
+/// A socket type of std.
+pub(super) trait Kind: AsFd {
+    /// Whether it is of `std::os::unix::net`: of those, events and short transfers tell less. See the module `unix`.
+    const UNIX: bool = false;
+}
 
 /// A descriptor, and its part in what all handles of its open socket share.
 pub(super) struct Socket<T> {
@@ -12,9 +18,10 @@ pub(super) struct Socket<T> {
     io: T,
 }
 
-impl<T: AsFd> Socket<T> {
+impl<T: Kind> Socket<T> {
     pub(super) fn new(io: T, settings: Settings) -> Socket<T> {
-        Socket::sharing(io, Arc::new(Source::new(settings)))
+        let events = if T::UNIX { Events::NotAllEnds } else { Events::All };
+        Socket::sharing(io, Arc::new(Source::new(settings, events)))
     }
 
     /// Another handle of the same open socket: `clone` has duplicated the descriptor.
@@ -61,63 +68,16 @@ impl<T: AsFd> Socket<T> {
         self.lease.source().run(self.io.as_fd(), direction, until, || operation(&self.io), |_| false)
     }
 
+    /// The same, where no event tells when `EAGAIN` is over.
+    pub(super) fn run_with_pauses<R>(
+        &self,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.lease.source().run_with_pauses(self.io.as_fd(), direction, || operation(&self.io))
+    }
+
     pub(super) fn wait_ready(&self, direction: Direction) -> io::Result<()> {
         self.lease.source().wait_ready(self.io.as_fd(), direction)
     }
 }
-
-/// The conversions that std has for its socket types, for a type `$ours` that wraps `$std`.
-macro_rules! conversions {
-    ($ours:ty, $std:ty) => {
-        impl From<$ours> for $std {
-            fn from(ours: $ours) -> $std {
-                ours.into_std()
-            }
-        }
-
-        impl From<OwnedFd> for $ours {
-            fn from(fd: OwnedFd) -> $ours {
-                <$std>::from(fd).into()
-            }
-        }
-
-        impl From<$ours> for OwnedFd {
-            fn from(ours: $ours) -> OwnedFd {
-                ours.into_std().into()
-            }
-        }
-
-        impl FromRawFd for $ours {
-            unsafe fn from_raw_fd(fd: RawFd) -> $ours {
-                // SAFETY: the caller gives away an open descriptor of this kind.
-                unsafe { <$std>::from_raw_fd(fd) }.into()
-            }
-        }
-
-        impl IntoRawFd for $ours {
-            fn into_raw_fd(self) -> RawFd {
-                self.into_std().into_raw_fd()
-            }
-        }
-
-        impl AsFd for $ours {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.0.io().as_fd()
-            }
-        }
-
-        impl AsRawFd for $ours {
-            fn as_raw_fd(&self) -> RawFd {
-                self.0.io().as_raw_fd()
-            }
-        }
-
-        impl fmt::Debug for $ours {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.io().fmt(f)
-            }
-        }
-    };
-}
-
-pub(super) use conversions;

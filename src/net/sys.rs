@@ -1,8 +1,10 @@
 //! Transfers that never wait in the kernel, whatever the descriptor's mode: std has none.
 
+use socket2::{SockAddr, SockRef};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
 
 /// What one call transfers at most: the kernel's `MAX_RW_COUNT` and `UIO_MAXIOV`. More in a buffer or in more buffers is not
 /// looked at, so a transfer of that much is not a short one.
@@ -23,6 +25,18 @@ pub(super) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: the kernel reads from `buf`, at most its length.
     transferred(unsafe { libc::send(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len().min(MAX_BYTES), flags) })
+}
+
+/// As [`recv`], with the sender's address.
+pub(super) fn recv_from(fd: BorrowedFd<'_>, buf: &mut [u8], flags: i32) -> io::Result<(usize, SockAddr)> {
+    // SAFETY: nothing uninitialised is written into it: the kernel fills it from the front, if at all.
+    let buf = unsafe { &mut *(ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) };
+    SockRef::from(&fd).recv_from_with_flags(buf, flags | libc::MSG_DONTWAIT)
+}
+
+/// As [`send`], to an address.
+pub(super) fn send_to(fd: BorrowedFd<'_>, buf: &[u8], addr: &SockAddr) -> io::Result<usize> {
+    SockRef::from(&fd).send_to_with_flags(buf, addr, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
 }
 
 /// As [`recv`], into several buffers.

@@ -27,7 +27,15 @@
 //! comes afterwards raises a new edge. It may not be done where there is more to learn than the queue holds and its edge may
 //! already have been delivered: the end of the stream (FIN or reset), a pending error, and urgent data, at whose mark a
 //! `recv` stops early. Any event that tells of one of these sets a bit that never goes away, and rules the shortcut out for that
-//! source. An event of that kind that is delivered after the short read sets the bits again by itself.
+//! source. An event of that kind that is delivered after the short read sets the bits again by itself. It is for TCP alone: a
+//! datagram that is shorter than the buffer says nothing of the next, and a Unix stream's `recv` ends early where descriptors were
+//! sent along.
+//!
+//! **Not all has an event.** A Unix stream that connects to a full backlog and a Unix datagram for a full receiver get `EAGAIN`, and
+//! nothing tells when it is over: who waits tries again after [`pauses`]. A Unix socket whose buffer is full says nothing when it
+//! is shut down for writing, or its peer for reading ([`Events::NotAllEnds`]): who waits to write asks again each second. And one for
+//! datagrams that is shut down for reading says `EAGAIN` for ever to who does not block in the kernel, so `net` [asks](has_ended)
+//! after that.
 //!
 //! **Wakes go to all that wait for the direction**, not to one: several tasks in `accept` or `read` on one socket are seldom,
 //! and handing an edge from one to the next goes wrong when one of them times out or is cancelled with it.
@@ -39,6 +47,7 @@
 //! Locks: a source's lock is taken before a poller's, never the other way round, and wakes happen under neither.
 
 mod outside;
+mod pauses;
 mod poller;
 mod readiness;
 mod settings;
@@ -49,10 +58,10 @@ pub(crate) mod tests;
 mod timer;
 mod waiters;
 
-pub(crate) use outside::poll_now;
+pub(crate) use outside::{has_ended, poll_now};
 pub(crate) use poller::{Poller, PollerHandle, Timeout};
 pub(crate) use settings::{Settings, kernel_nonblocking};
-pub(crate) use source::{Lease, Source, Until};
+pub(crate) use source::{Events, Lease, Source, Until};
 
 use super::on::WaitsFor;
 use std::cell::RefCell;

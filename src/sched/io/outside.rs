@@ -19,7 +19,7 @@ const fn events(direction: Direction) -> i16 {
 /// # Errors
 /// `EAGAIN` if it is not ready; what `ppoll` says (no memory).
 pub(crate) fn poll_now(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
-    match retry(|| ppoll(fd, direction, Some(Duration::ZERO)))? {
+    match retry(|| ppoll(fd, events(direction), Some(Duration::ZERO)))? {
         true => Ok(()),
         false => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
     }
@@ -36,6 +36,14 @@ pub(super) fn question(fd: RawFd, directions: impl Iterator<Item = Direction>) -
     libc::pollfd { fd, events: directions.fold(0, |all, direction| all | events(direction)), revents: 0 }
 }
 
+/// Asks whether nothing more will come: the other side has ended, or this one does not want it.
+///
+/// # Errors
+/// What `ppoll` says (no memory).
+pub(crate) fn has_ended(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    retry(|| ppoll(fd, libc::POLLRDHUP, Some(Duration::ZERO)))
+}
+
 /// Blocks the calling thread until the descriptor is ready, or the deadline has passed: then false.
 ///
 /// # Errors
@@ -46,7 +54,7 @@ pub(super) fn block(fd: BorrowedFd<'_>, direction: Direction, deadline: Option<I
         let until = interrupt::block_until(deadline);
         let ready = retry(|| {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            ppoll(fd, direction, left)
+            ppoll(fd, events(direction), left)
         })?;
         if ready || until == deadline {
             return Ok(ready);
@@ -64,8 +72,8 @@ fn retry(mut poll: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
     }
 }
 
-fn ppoll(fd: BorrowedFd<'_>, direction: Direction, timeout: Option<Duration>) -> io::Result<bool> {
-    let mut asked = libc::pollfd { fd: fd.as_raw_fd(), events: events(direction), revents: 0 };
+fn ppoll(fd: BorrowedFd<'_>, events: i16, timeout: Option<Duration>) -> io::Result<bool> {
+    let mut asked = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
     let timeout = timeout.map(|left| libc::timespec {
         tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: left.subsec_nanos().into(),

@@ -12,13 +12,26 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long who wants to write relies on events that may not come.
+const DOUBT: Duration = Duration::from_secs(1);
 
 /// Shared by all handles of an open socket, clones with a descriptor of their own included.
 pub(crate) struct Source {
     readiness: Readiness,
     state: Mutex<State>,
     pub(crate) settings: Settings,
+    events: Events,
+}
+
+/// What the kernel tells of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Events {
+    /// Whatever ends a wait.
+    All,
+    /// Not that nobody will read any more, while the buffer is full: Unix sockets. So who waits to write asks again, each second.
+    NotAllEnds,
 }
 
 struct State {
@@ -44,9 +57,9 @@ pub(crate) enum Until {
 }
 
 impl Source {
-    pub(crate) fn new(settings: Settings) -> Source {
+    pub(crate) fn new(settings: Settings, events: Events) -> Source {
         let state = State { registration: None, waiters: Default::default(), next_ticket: 1 };
-        Source { readiness: Readiness::unknown(), state: Mutex::new(state), settings }
+        Source { readiness: Readiness::unknown(), state: Mutex::new(state), settings, events }
     }
 
     /// Runs `operation`, which must not block in the kernel, again and again until it says something else than `EAGAIN`, and
@@ -64,10 +77,10 @@ impl Source {
     ) -> io::Result<T> {
         crate::sched::pay();
         let mut deadline = None;
-        let mut time_is_up = false;
+        let (mut doubts, mut time_is_up) = (false, false);
         loop {
             let seen = self.readiness.load();
-            if seen.has(direction) || time_is_up || self.asks_always() {
+            if seen.has(direction) || doubts || self.asks_always() {
                 match operation() {
                     Ok(result) => {
                         if short(&result) {
@@ -86,8 +99,10 @@ impl Source {
                 Some(known) => known,
                 None => *deadline.insert(self.deadline(fd, direction, until)?),
             };
+            let until = earlier(deadline, self.doubts_at(direction));
+            doubts = !self.wait(fd, direction, until)?;
             // The operation has the last word: what came before the time was up counts, though no event has told of it.
-            time_is_up = !self.wait(fd, direction, deadline)?;
+            time_is_up = doubts && until == deadline;
         }
     }
 
@@ -123,12 +138,23 @@ impl Source {
         !on_worker() || self.settings.known_nonblocking() == Some(true)
     }
 
-    fn deadline(&self, fd: BorrowedFd<'_>, direction: Direction, until: Until) -> io::Result<Option<Instant>> {
+    pub(super) fn deadline(
+        &self,
+        fd: BorrowedFd<'_>,
+        direction: Direction,
+        until: Until,
+    ) -> io::Result<Option<Instant>> {
         Ok(match until {
             Until::Setting => self.settings.timeout(fd, direction)?.and_then(|limit| Instant::now().checked_add(limit)),
             Until::At(deadline) => Some(deadline),
             Until::Forever => None,
         })
+    }
+
+    /// When a wait that begins now asks the kernel itself.
+    fn doubts_at(&self, direction: Direction) -> Option<Instant> {
+        let doubtful = self.events == Events::NotAllEnds && direction == Direction::Write;
+        doubtful.then(|| Instant::now() + DOUBT)
     }
 
     /// Waits until the source may be ready, or the time is up: then false.
@@ -211,6 +237,10 @@ impl Source {
         // Nothing panics under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 /// A waiter; unlinks itself when the wait ends, by unwinding too.

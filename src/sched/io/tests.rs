@@ -2,7 +2,7 @@
 
 use super::readiness::{CAUTION, READABLE, Readiness, WRITABLE};
 use super::slots::Slots;
-use super::{Direction, Poller, PollerHandle, Settings, Source, Timeout, Until, set_current_poller};
+use super::{Direction, Events, Poller, PollerHandle, Settings, Source, Timeout, Until, set_current_poller};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
@@ -91,7 +91,7 @@ fn a_short_transfer_clears_unless_caution_was_raised() {
 #[test]
 fn tokens_of_the_dead_find_nobody() {
     let mut slots = Slots::default();
-    let source = || Arc::new(Source::new(Settings::fresh()));
+    let source = || Arc::new(Source::new(Settings::fresh(), Events::All));
     let (first, second) = (source(), source());
     let old = slots.insert(first.clone()).unwrap();
     assert!(Arc::ptr_eq(slots.get(old).unwrap(), &first));
@@ -159,7 +159,7 @@ fn each_event_ends_a_wait() {
     let poller = PollingThread::start();
     // Never ready to read: no event comes but ours.
     let (end, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-    let source = Arc::new(Source::new(Settings::fresh()));
+    let source = Arc::new(Source::new(Settings::fresh(), Events::All));
     let (made, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         let taker = scope.spawn(|| {
