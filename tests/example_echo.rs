@@ -4,8 +4,12 @@
 mod server;
 
 use server::Server;
-use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Bytes that differ from connection to connection and from place to place.
 fn pattern(connection: usize, len: usize) -> Vec<u8> {
@@ -102,4 +106,61 @@ fn it_ends_when_it_is_told_to() {
     server.signal(libc::SIGINT);
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
     assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn datagrams_come_back() {
+    let mut server = Server::start("echo", &["--udp"]);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(server.address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut received = vec![0; 70_000];
+    for len in [0, 1, 1000, 60_000] {
+        let sent = pattern(len, len);
+        // One may be lost, on a loopback too.
+        let n = (0..30).find_map(|_| {
+            socket.send(&sent).unwrap();
+            std::iter::repeat_with(|| socket.recv(&mut received))
+                .take_while(Result::is_ok)
+                .flatten()
+                .find(|&n| n == len)
+        });
+        assert!(n == Some(len) && received[..len] == sent[..], "{len} bytes: {n:?}");
+    }
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn a_unix_socket_will_do() {
+    let path = std::env::temp_dir().join(format!("morestack-echo-{}.socket", std::process::id()));
+    let mut child = Command::new(server::path_of("echo"))
+        .args([Path::new("--unix"), &path])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, format!("listening on {}\n", path.display()));
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let sent = pattern(3, 100_000);
+    let mut writer = stream.try_clone().unwrap();
+    let mut received = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            writer.write_all(&sent).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        stream.read_to_end(&mut received).unwrap();
+    });
+    assert!(received == sent);
+    // One that is idle does not hold it up.
+    let mut idle = UnixStream::connect(&path).unwrap();
+    // SAFETY: our child, for which nobody has waited yet.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGTERM) }, 0);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(matches!(idle.read(&mut [0]), Ok(0) | Err(_)));
+    assert!(!path.exists(), "the socket is left over");
 }

@@ -2,13 +2,20 @@
 
 use std::borrow::Cow;
 
-/// A status line's number and reason.
+/// A status line's number and reason, as they are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Status(pub u16, pub &'static str);
+pub struct Status(pub &'static str);
 
-pub const OK: Status = Status(200, "OK");
-pub const NOT_FOUND: Status = Status(404, "Not Found");
-pub const METHOD_NOT_ALLOWED: Status = Status(405, "Method Not Allowed");
+impl Status {
+    /// What it means, without the number.
+    pub fn reason(self) -> &'static str {
+        self.0.split_once(' ').map_or(self.0, |(_, reason)| reason)
+    }
+}
+
+pub const OK: Status = Status("200 OK");
+pub const NOT_FOUND: Status = Status("404 Not Found");
+pub const METHOD_NOT_ALLOWED: Status = Status("405 Method Not Allowed");
 
 /// Lines of a `/stream` at most.
 const MAX_LINES: u32 = 1_000_000;

@@ -86,7 +86,7 @@ fn send_file(
         }
         Err(error) => {
             eprintln!("cannot read {path}: {error}");
-            protocol.respond(Status(500, "Internal Server Error"), output);
+            protocol.respond(Status("500 Internal Server Error"), output);
             return Ok(());
         }
     };

@@ -1,7 +1,7 @@
 //! Who is let in, and when.
 
 use super::connection::{Connection, Shared};
-use morestack::net::{TcpListener, TcpStream};
+use super::listener::Listener;
 use morestack::sync::OwnedPermit;
 use morestack::thread;
 use std::fmt::Display;
@@ -17,9 +17,10 @@ const PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts until the server stops.
-pub fn accept<F, E>(listener: &TcpListener, shared: &Arc<Shared>, serve: &Arc<F>)
+pub fn accept<L, F, E>(listener: &L, shared: &Arc<Shared<L::Stream>>, serve: &Arc<F>)
 where
-    F: Fn(&Connection) -> Result<(), E> + Send + Sync + 'static,
+    L: Listener,
+    F: Fn(&Connection<L::Stream>) -> Result<(), E> + Send + Sync + 'static,
     E: Display,
 {
     let mut pause = PAUSE;
@@ -28,7 +29,7 @@ where
         let permit = shared.room.clone().acquire_owned();
         match listener.accept() {
             Ok((stream, peer)) => {
-                admit(stream, peer, permit, shared, serve);
+                admit::<L, _, _>(stream, peer, permit, shared, serve);
                 pause = PAUSE;
             }
             Err(_) if shared.stops() => return,
@@ -48,9 +49,10 @@ where
 }
 
 /// Accepts who waits already, when the server stops: closing the listener would reset them.
-pub fn accept_the_rest<F, E>(listener: &TcpListener, shared: &Arc<Shared>, serve: &Arc<F>)
+pub fn accept_the_rest<L, F, E>(listener: &L, shared: &Arc<Shared<L::Stream>>, serve: &Arc<F>)
 where
-    F: Fn(&Connection) -> Result<(), E> + Send + Sync + 'static,
+    L: Listener,
+    F: Fn(&Connection<L::Stream>) -> Result<(), E> + Send + Sync + 'static,
     E: Display,
 {
     if listener.set_nonblocking(true).is_err() {
@@ -59,20 +61,29 @@ where
     while let Some(permit) = shared.room.clone().try_acquire_owned()
         && let Ok((stream, peer)) = listener.accept()
     {
-        admit(stream, peer, permit, shared, serve);
+        admit::<L, _, _>(stream, peer, permit, shared, serve);
     }
 }
 
-fn admit<F, E>(stream: TcpStream, peer: SocketAddr, permit: OwnedPermit, shared: &Arc<Shared>, serve: &Arc<F>)
-where
-    F: Fn(&Connection) -> Result<(), E> + Send + Sync + 'static,
+fn admit<L, F, E>(
+    stream: L::Stream,
+    peer: Option<SocketAddr>,
+    permit: OwnedPermit,
+    shared: &Arc<Shared<L::Stream>>,
+    serve: &Arc<F>,
+) where
+    L: Listener,
+    F: Fn(&Connection<L::Stream>) -> Result<(), E> + Send + Sync + 'static,
     E: Display,
 {
-    let connection = Connection::new(stream, peer, permit, shared.clone());
+    let connection = Connection::new(stream, permit, shared.clone());
     let serve = serve.clone();
     morestack::go!(move || {
         if let Err(error) = serve(&connection) {
-            eprintln!("{peer}: {error}");
+            match peer {
+                Some(peer) => eprintln!("{peer}: {error}"),
+                None => eprintln!("a local client: {error}"),
+            }
         }
     });
 }

@@ -1,41 +1,41 @@
 //! An accepted connection, and whether it may be ended.
 
+use super::listener::Stream;
 use morestack::net::TcpStream;
 use morestack::sync::{OwnedPermit, Semaphore};
 use std::collections::HashMap;
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What the connections of a server share.
-pub struct Shared {
+pub struct Shared<S> {
     /// A permit for each connection that there may be.
     pub room: Arc<Semaphore>,
     most: usize,
     stopping: AtomicBool,
     next: AtomicU64,
     /// A lock of std's: nobody waits while he holds it.
-    open: Mutex<HashMap<u64, Arc<Socket>>>,
+    open: Mutex<HashMap<u64, Arc<Socket<S>>>>,
 }
 
-struct Socket {
-    stream: TcpStream,
+struct Socket<S> {
+    stream: S,
     /// Nothing is in flight: the connection may be ended.
     idle: AtomicBool,
 }
 
 /// A connection that has been accepted. When it is dropped, it is closed and another may come.
-pub struct Connection {
-    socket: Arc<Socket>,
-    shared: Arc<Shared>,
+pub struct Connection<S: Stream = TcpStream> {
+    socket: Arc<Socket<S>>,
+    shared: Arc<Shared<S>>,
     number: u64,
-    peer: SocketAddr,
     _permit: OwnedPermit,
 }
 
-impl Shared {
-    pub fn new(most: usize) -> Shared {
+impl<S: Stream> Shared<S> {
+    pub fn new(most: usize) -> Shared<S> {
         let most = most.min(Semaphore::MAX_PERMITS);
         Shared {
             room: Arc::new(Semaphore::new(most)),
@@ -72,12 +72,12 @@ impl Shared {
         self.room.acquire_many_timeout(self.most, time).is_some()
     }
 
-    fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Arc<Socket>>> {
+    fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Arc<Socket<S>>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Socket {
+impl<S: Stream> Socket<S> {
     /// Lets reads see the end after what has arrived already: a request that just came is served.
     fn end_input(&self) {
         // It fails when the peer was faster.
@@ -86,9 +86,9 @@ impl Socket {
 }
 
 /// Ends a connection from elsewhere.
-pub struct Handle(Arc<Socket>);
+pub struct Handle<S: Stream = TcpStream>(Arc<Socket<S>>);
 
-impl Handle {
+impl<S: Stream> Handle<S> {
     /// Ends it in both directions: who reads or writes there sees that at once.
     pub fn cut(&self) {
         // It fails when the peer was faster.
@@ -96,24 +96,20 @@ impl Handle {
     }
 }
 
-impl Connection {
-    pub(super) fn new(stream: TcpStream, peer: SocketAddr, permit: OwnedPermit, shared: Arc<Shared>) -> Connection {
+impl<S: Stream> Connection<S> {
+    pub(super) fn new(stream: S, permit: OwnedPermit, shared: Arc<Shared<S>>) -> Connection<S> {
         let socket = Arc::new(Socket { stream, idle: AtomicBool::new(false) });
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         shared.sockets().insert(number, socket.clone());
-        Connection { socket, shared, number, peer, _permit: permit }
+        Connection { socket, shared, number, _permit: permit }
     }
 
-    pub fn stream(&self) -> &TcpStream {
+    pub fn stream(&self) -> &S {
         &self.socket.stream
     }
 
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> Handle<S> {
         Handle(self.socket.clone())
-    }
-
-    pub fn peer(&self) -> SocketAddr {
-        self.peer
     }
 
     /// Nothing is in flight, from now on: if the server stops, the next read that finds nothing sees the end. Until
@@ -136,7 +132,7 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl<S: Stream> Drop for Connection<S> {
     fn drop(&mut self) {
         self.shared.sockets().remove(&self.number);
     }

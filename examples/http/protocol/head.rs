@@ -2,7 +2,8 @@
 
 use super::body::{Body, MAX_BODY};
 use crate::routes::{Page, Status, find};
-use httparse::{EMPTY_HEADER, Header, Request};
+use httparse::{Header, Request};
+use std::mem::MaybeUninit;
 use thiserror::Error;
 
 /// Bytes of a request line and its fields.
@@ -32,12 +33,12 @@ pub enum Refused {
 impl Refused {
     pub fn status(&self) -> Status {
         match self {
-            Refused::Malformed(_) | Refused::Invalid(_) => Status(400, "Bad Request"),
-            Refused::TooSlow => Status(408, "Request Timeout"),
-            Refused::BodyTooLarge => Status(413, "Content Too Large"),
-            Refused::HeadTooLarge => Status(431, "Request Header Fields Too Large"),
-            Refused::TransferCoding => Status(501, "Not Implemented"),
-            Refused::Version => Status(505, "HTTP Version Not Supported"),
+            Refused::Malformed(_) | Refused::Invalid(_) => Status("400 Bad Request"),
+            Refused::TooSlow => Status("408 Request Timeout"),
+            Refused::BodyTooLarge => Status("413 Content Too Large"),
+            Refused::HeadTooLarge => Status("431 Request Header Fields Too Large"),
+            Refused::TransferCoding => Status("501 Not Implemented"),
+            Refused::Version => Status("505 HTTP Version Not Supported"),
         }
     }
 }
@@ -76,10 +77,11 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(usize, Head<'_>)>, Refused> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    let mut fields = [EMPTY_HEADER; MAX_FIELDS];
-    let mut request = Request::new(&mut fields);
+    // Not filled in advance: most requests have a few fields, and 2 KB to touch are much beside the rest of this.
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut request = Request::new(&mut []);
     // No further than a head may go, or what is behind would count if it comes at once.
-    let length = match request.parse(&bytes[..bytes.len().min(MAX_HEAD)]) {
+    let length = match request.parse_with_uninit_headers(&bytes[..bytes.len().min(MAX_HEAD)], &mut fields) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => return Ok(None),
         Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => return Err(Refused::HeadTooLarge),

@@ -13,13 +13,14 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// A response up to its body. Without a length, the body comes in chunks, or for old clients until the connection ends.
 pub fn head(status: Status, kind: &str, length: Option<u64>, manners: Manners, out: &mut Vec<u8>) {
-    let Status(code, reason) = status;
-    let written = match length {
-        Some(length) => write!(out, "HTTP/1.1 {code} {reason}\r\nContent-Length: {length}\r\n"),
-        None if manners.old => write!(out, "HTTP/1.1 {code} {reason}\r\n"),
-        None => write!(out, "HTTP/1.1 {code} {reason}\r\nTransfer-Encoding: chunked\r\n"),
-    };
-    written.expect("a vector takes everything");
+    for part in ["HTTP/1.1 ", status.0, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    match length {
+        Some(length) => write!(out, "Content-Length: {length}\r\n").expect("a vector takes everything"),
+        None if manners.old => {}
+        None => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+    }
     let mut field = |name: &str, value: &str| {
         for part in [name, ": ", value, "\r\n"] {
             out.extend_from_slice(part.as_bytes());
@@ -48,7 +49,7 @@ pub fn whole(status: Status, kind: &str, body: &[&[u8]], manners: Manners, out: 
 
 /// A response that says its own status.
 pub fn status(status: Status, manners: Manners, out: &mut Vec<u8>) {
-    whole(status, TEXT, &[status.1.as_bytes(), b"\n"], manners, out);
+    whole(status, TEXT, &[status.reason().as_bytes(), b"\n"], manners, out);
 }
 
 /// A part of a body that comes in chunks. It is not empty: that would be the end.
