@@ -263,3 +263,26 @@ fn who_is_there_when_it_stops_is_told() {
     assert_eq!(until_closed(half, b""), "");
     assert_eq!(server.ended().code(), Some(0));
 }
+
+#[test]
+fn pages_of_other_sites_do_not_get_in() {
+    let server = Server::start("chat", &[]);
+    let enter = |fields: &str| {
+        let key = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+        let request = format!("GET /chat HTTP/1.1\r\nHost: chat.example\r\n{key}\r\n{fields}\r\n");
+        let mut stream = server.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut status = [0; 12];
+        std::io::Read::read_exact(&mut stream, &mut status).unwrap();
+        String::from_utf8_lossy(&status[9..]).into_owned()
+    };
+    for (fields, status) in [
+        ("", "101"),
+        ("Origin: http://chat.example\r\n", "101"),
+        ("Origin: https://other.example\r\n", "403"),
+        ("Origin: null\r\n", "403"),
+        ("Origin: http://chat.example.other\r\n", "403"),
+    ] {
+        assert_eq!(enter(fields), status, "{fields}");
+    }
+}

@@ -2,13 +2,16 @@
 
 #![cfg(feature = "debug-page")]
 
+#[path = "common/browser.rs"]
+mod browser;
+
+use browser::Browser;
 use morestack::channel;
 use morestack::runtime::{self, Builder};
 use morestack::{debug, thread};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -207,31 +210,25 @@ fn a_port_in_use_is_said() {
 }
 
 #[test]
-fn in_a_browser_it_renews_itself() {
-    let browser = ["chromium", "chromium-browser", "google-chrome"];
-    let found = browser.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok());
-    let Some(browser) = found else {
-        println!("skipped: no browser is installed (chromium)");
-        return;
+fn in_a_browser_it_renews_itself_and_finds_tasks() {
+    let Some(browser) = Browser::start() else { return };
+    let runtime = Builder::new().workers(1).build().unwrap();
+    let parks = || loop {
+        thread::park();
     };
-    let profile = std::env::temp_dir().join(format!("live-page-{}", std::process::id()));
-    let profile_option = format!("--user-data-dir={}", profile.display());
-    let url = format!("http://{}/", page());
-    let output = Command::new(browser)
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--virtual-time-budget=4000",
-            "--dump-dom",
-            &profile_option,
-            &url,
-        ])
-        .output()
-        .unwrap();
-    let _ = std::fs::remove_dir_all(profile);
-    let dom = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(dom.contains("data-renewed=\"") && dom.contains("</svg>") && dom.contains("<dt>tasks</dt>"), "{dom}");
-    assert!(!dom.contains("class=\"old\""), "{dom}");
+    drop(thread::Builder::new().name("seen in a browser".to_owned()).spawn_on(&runtime, parks).unwrap());
+    browser.open(&format!("http://{}/", page()));
+    browser.until("document.getElementById('live').dataset.renewed >= 2");
+    browser.until("document.querySelectorAll('svg path').length > 5 && !document.querySelector('.old')");
+    // Nothing is wider than the window, on a phone neither.
+    browser.resize(390, 800);
+    browser.until("document.documentElement.scrollWidth <= window.innerWidth");
+    browser.run("document.querySelector('nav a[href=\"/tasks\"]').click()");
+    browser.until("document.querySelector('input[name=q]')");
+    browser.run("document.querySelector('input[name=q]').value = 'browser unpark'; document.querySelector('form button').click()");
+    browser.until("location.search.includes('unpark') && document.querySelectorAll('tbody tr').length == 1");
+    browser.until("document.querySelector('tbody tr').innerText.includes('seen in a browser')");
+    browser.run("document.querySelector('summary').click()");
+    browser.until("document.querySelector('details ol').innerText.includes('live_page.rs')");
+    browser.until("document.documentElement.scrollWidth <= window.innerWidth");
 }

@@ -50,6 +50,9 @@ pub fn serve(connection: &Connection, room: &Room, limits: Limits) -> Result<(),
             connection.busy();
             answer(connection, limits, "200 OK", &page::of(room))
         }
+        (&http::Method::GET, "/chat") if !is_own_page(&request) => {
+            answer(connection, limits, "403 Forbidden", "only this server's own page may enter\n")
+        }
         (&http::Method::GET, "/chat") => match create_response(&request) {
             Ok(response) => {
                 let mut head = Vec::new();
@@ -62,6 +65,14 @@ pub fn serve(connection: &Connection, room: &Room, limits: Limits) -> Result<(),
         (_, "/" | "/chat") => answer(connection, limits, "405 Method Not Allowed\r\nAllow: GET", "only GET\n"),
         _ => answer(connection, limits, "404 Not Found", "there is / and /chat\n"),
     }
+}
+
+/// Whether it is no other site's page that asks: browsers let any page connect anywhere, and say in `Origin` where it came from
+/// (RFC 6455, section 10.2). Programs say nothing.
+fn is_own_page(request: &http::Request<()>) -> bool {
+    let field = |name| request.headers().get(name).map(http::HeaderValue::as_bytes);
+    let site = |origin: &[u8]| origin.windows(3).position(|part| part == b"://").map(|at| origin[at + 3..].to_vec());
+    field(http::header::ORIGIN).is_none_or(|origin| site(origin).as_deref() == field(http::header::HOST))
 }
 
 /// The head, in the words of the library for WebSocket.
