@@ -130,7 +130,10 @@ impl<T> Rendezvous<T> {
             // SAFETY: nobody has taken it.
             message = unsafe { slot.assume_init() };
             match ended {
-                Ended::Turn(State::Closed(_)) => return Err(SendTimeoutError::Disconnected(message)),
+                Ended::Turn(State::Closed(_)) => {
+                    wait::end_with_nothing();
+                    return Err(SendTimeoutError::Disconnected(message));
+                }
                 Ended::TimeIsUp => return Err(SendTimeoutError::Timeout(message)),
                 Ended::Interrupted => wait::interrupt(),
                 Ended::Turn(_) => {}
@@ -171,7 +174,10 @@ impl<T> Rendezvous<T> {
             match self.wait(sides, Side::Receivers, &mut slot, deadline) {
                 // SAFETY: that is what it says.
                 Ended::Turn(State::Done(_)) => return Ok(unsafe { slot.assume_init() }),
-                Ended::Turn(State::Closed(_)) => return Err(RecvTimeoutError::Disconnected),
+                Ended::Turn(State::Closed(_)) => {
+                    wait::end_with_nothing();
+                    return Err(RecvTimeoutError::Disconnected);
+                }
                 Ended::TimeIsUp => return Err(RecvTimeoutError::Timeout),
                 Ended::Interrupted => wait::interrupt(),
                 Ended::Turn(_) => {}

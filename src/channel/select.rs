@@ -169,10 +169,15 @@ fn decide_waiting<'a>(cases: &mut [Case<'a>], order: &Order, until: Until) -> Op
         let deadline = until.deadline()?;
         let turn = Turn::new(On::any(WaitsFor::Select));
         let ended = wait_linked(cases, order, &turn, deadline);
-        if let Ended::Turn(state @ (State::Done(i) | State::Offered(i) | State::Closed(i))) = ended
-            && let Some(grant) = cases[i].accept(state, &turn)
-        {
-            return Some(SelectedOperation::new(&cases[i], grant));
+        if let Ended::Turn(state @ (State::Done(i) | State::Offered(i) | State::Closed(i))) = ended {
+            let grant = cases[i].accept(state, &turn);
+            // Nothing was handed over that an unwinding would lose.
+            if matches!(grant, None | Some(Grant::Closed)) {
+                wait::end_with_nothing();
+            }
+            if let Some(grant) = grant {
+                return Some(SelectedOperation::new(&cases[i], grant));
+            }
         }
         if ended == Ended::Interrupted {
             wait::interrupt();
@@ -238,8 +243,10 @@ fn ready(cases: &mut [Case<'_>], until: Until, biased: bool) -> Option<usize> {
             return Some(cases[i].index);
         }
         let deadline = until.deadline()?;
-        if watch(cases, deadline) == Ended::Interrupted {
-            wait::interrupt();
+        match watch(cases, deadline) {
+            Ended::Interrupted => wait::interrupt(),
+            Ended::Turn(_) => wait::end_with_nothing(),
+            Ended::TimeIsUp => {}
         }
     }
 }

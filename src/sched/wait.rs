@@ -193,6 +193,16 @@ pub(crate) fn interrupt() {
     interrupt::raise();
 }
 
+/// For whose wait by [`await_turn`] is over, with nothing in its hands and no node left in a queue: as at the end of every wait, unwinds
+/// the caller if its runtime is shut down. If the other side is gone, it is so for the same reason.
+#[cold]
+pub(crate) fn end_with_nothing() {
+    if let Some(g) = current_task() {
+        // SAFETY: Rust code of the current task.
+        unsafe { shut_down(g) };
+    }
+}
+
 /// Waits until `turn`, which has been claimed, is over. Nothing ends that before: the other side may be about to write into the
 /// caller's frame.
 #[cold]
