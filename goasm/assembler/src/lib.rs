@@ -1,0 +1,22 @@
+//! Assembles Go's (Plan 9) amd64 assembly for goroutine stacks in Rust.
+//!
+//! ```text
+//!     source text
+//!       | preprocess     #include, #define, #ifdef: tokens, each with its position
+//!       | parse          statements (syntax)
+//!       | function       pseudo-registers, checks, frames, returns; what moves the stack pointer
+//!       | encode         instructions from tables (machine)
+//!       | layout         short and long jumps, addresses
+//!       v
+//!     object             bytes, relocations, calls, maps, lines, unwind directives
+//!       | vet            signatures, NOSPLIT chains: what the assembler itself does not ask
+//!       | emit, list     assembly for `morestack::mapped_asm!`; Go's style of listing
+//! ```
+//!
+//! The language is described in "A Quick Guide to Go's Assembler" (go.dev/doc/asm).
+
+#![forbid(unsafe_code)]
+
+pub mod diagnostic;
+pub mod machine;
+pub mod syntax;

@@ -1,0 +1,1 @@
+//! The macros of `goasm`, which has their documentation.

@@ -1,0 +1,1 @@
+//! Go assembly in Rust programs, on goroutine stacks.
