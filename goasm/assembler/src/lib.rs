@@ -18,5 +18,8 @@
 #![forbid(unsafe_code)]
 
 pub mod diagnostic;
+pub mod encode;
 pub mod machine;
+pub mod registers;
 pub mod syntax;
+pub mod table;
