@@ -18,5 +18,14 @@
 #![forbid(unsafe_code)]
 
 pub mod diagnostic;
+mod expression;
+mod headers;
+mod lex;
+mod literal;
 pub mod machine;
+mod operand;
+pub mod parse;
+mod preprocess;
+mod registers;
+mod source;
 pub mod syntax;
