@@ -19,7 +19,15 @@
 
 pub mod diagnostic;
 pub mod encode;
+mod expression;
+mod headers;
+mod lex;
+mod literal;
 pub mod machine;
+mod operand;
+pub mod parse;
+mod preprocess;
 pub mod registers;
+mod source;
 pub mod syntax;
 pub mod table;
