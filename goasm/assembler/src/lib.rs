@@ -19,4 +19,6 @@
 
 pub mod diagnostic;
 pub mod machine;
+pub mod signature;
 pub mod syntax;
+pub mod vet;
