@@ -18,7 +18,16 @@
 #![forbid(unsafe_code)]
 
 pub mod diagnostic;
+mod expression;
+mod headers;
+mod lex;
+mod literal;
 pub mod machine;
+mod operand;
+pub mod parse;
+mod preprocess;
+mod registers;
 pub mod signature;
+mod source;
 pub mod syntax;
 pub mod vet;

@@ -229,8 +229,9 @@ impl Signature {
         results: Vec<Declared>,
     ) -> Result<Signature, Diagnostic> {
         let name = name.into();
+        let plain = name.trim_start_matches('.');
         let too_big = || {
-            Diagnostic::new(position, format!("arguments and results of {name} take more than {MAX_ARGS} bytes"))
+            Diagnostic::new(position, format!("arguments and results of {plain} take more than {MAX_ARGS} bytes"))
                 .note("Pass a reference to what is big.")
         };
         let (params, end) = lay_out(params, "arg", 0).ok_or_else(too_big)?;
@@ -241,7 +242,7 @@ impl Signature {
         let mut names: Vec<&str> = params.iter().chain(&results).map(|value| value.name.as_str()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Diagnostic::new(position, format!("two values of {name} have the name {}", twice[0])));
+            return Err(Diagnostic::new(position, format!("two values of {plain} have the name {}", twice[0])));
         }
         Ok(Signature { name, position: position.clone(), params, results })
     }
@@ -267,10 +268,12 @@ impl Signature {
         self.values().find_map(|value| value.component().find_at(offset))
     }
 
-    /// For each word of arguments and results: whether it holds an address.
-    pub fn pointer_words(&self) -> Vec<bool> {
+    /// For each word of arguments and results: whether it holds an address. Results count only `with_results`, because before the
+    /// function has set them they hold anything.
+    pub fn pointer_words(&self, with_results: bool) -> Vec<bool> {
         let mut words = vec![false; self.args().div_ceil(WORD) as usize];
-        self.values().for_each(|value| value.ty.mark_pointers(value.offset, &mut words));
+        let results = if with_results { self.results.as_slice() } else { &[] };
+        self.params.iter().chain(results).for_each(|value| value.ty.mark_pointers(value.offset, &mut words));
         words
     }
 }

@@ -113,7 +113,10 @@ proptest! {
             prop_assert_eq!(signature.find_at(offset as u64).map(|part| part.name), name);
         }
         prop_assert_eq!(signature.find_at(signature.args()), None);
-        prop_assert_eq!(signature.pointer_words(), pointers);
+        let results_begin = signature.results.first().map_or(u64::MAX, |first| first.offset) as usize / 8;
+        let of_arguments: Vec<bool> = pointers.iter().enumerate().map(|(i, is)| *is && i < results_begin).collect();
+        prop_assert_eq!(signature.pointer_words(true), pointers);
+        prop_assert_eq!(signature.pointer_words(false), of_arguments);
     }
 }
 
@@ -147,7 +150,7 @@ fn names_that_only_look_like_parts_are_none() {
 fn two_values_of_one_name_are_refused() {
     let x = || Declared { name: Some("x".to_string()), spelling: "u8".to_string(), ty: Type::Scalar(1) };
     let error = Signature::new(".f", &here(), vec![x()], vec![x()]).unwrap_err();
-    assert_eq!(error.to_string(), "test.rs:1:1: two values of .f have the name x");
+    assert_eq!(error.to_string(), "test.rs:1:1: two values of f have the name x");
 }
 
 #[test]
@@ -166,6 +169,6 @@ fn arrays_of_nothing_take_no_time() {
     let nothing = Type::Array(Box::new(Type::Pointer), 0);
     let many = Type::Array(Box::new(nothing), u64::MAX);
     let signature = signature(&[many, Type::Pointer], &[]);
-    assert_eq!(signature.pointer_words(), [true]);
+    assert_eq!(signature.pointer_words(true), [true]);
     assert_eq!(signature.find_at(0).unwrap().name, "arg1");
 }

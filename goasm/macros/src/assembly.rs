@@ -1,10 +1,11 @@
 //! From a source to the text for `morestack::mapped_asm!`, by way of goasm-assembler.
 
 use crate::grammar::Options;
-use crate::stand_in::{emit, nosplit, object, parse};
+use crate::stand_in::{assemble, emit, nosplit, object};
 use goasm_assembler::diagnostic::{Diagnostic, Position};
 use goasm_assembler::signature::Signature;
-use goasm_assembler::vet;
+use goasm_assembler::syntax::{Statement, StatementKind};
+use goasm_assembler::{parse, vet};
 use proc_macro2::Span;
 use std::path::{Path, PathBuf};
 
@@ -71,33 +72,59 @@ pub(crate) fn assemble(
     source: &Source,
     options: &Options,
     package: &str,
-    signatures: Vec<Signature>,
+    signatures: &[Signature],
     surroundings: &Surroundings,
 ) -> Result<Assembled, Vec<Diagnostic>> {
     let parse_options = parse::Options {
         defines: options.defines.clone(),
         include_dirs: options.include_dirs.iter().map(|dir| surroundings.shown(dir)).collect(),
     };
-    let (parsed, unit) = match source {
+    let (mut parsed, unit) = match source {
         Source::File(path) => (parse::parse_file(&surroundings.shown(path), &parse_options)?, path.clone()),
         Source::Text { file, text } => {
             // Where the text begins makes the unit's name its own.
-            let line = text.lines().count() - text.trim_start().lines().count();
-            (parse::parse_text(file, text, &parse_options)?, format!("{file}:{}", line + 1))
+            let blank_lines = text.lines().take_while(|line| line.trim().is_empty()).count();
+            (parse::parse_text(file, text, &parse_options)?, format!("{file}:{}", blank_lines + 1))
         }
     };
-    let mut found = vet::check(&parsed.statements, &signatures);
-    let object_options = object::Options { package: package.to_string(), unit, signatures };
-    let object = match object::assemble(&parsed.statements, &object_options) {
+    let mut found = vet::check(&parsed.statements, signatures);
+    complete_sizes(&mut parsed.statements, signatures);
+    let pointers = signatures.iter().map(|signature| {
+        let pointers =
+            object::Pointers { args: signature.pointer_words(false), with_results: signature.pointer_words(true) };
+        (linkage_name(&signature.name, package), pointers)
+    });
+    let object_options = object::Options { package: package.to_string(), unit, pointers: pointers.collect() };
+    let object = match assemble::assemble(&parsed.statements, &object_options) {
         Ok(object) => object,
-        Err(errors) => {
-            found.splice(..0, errors);
-            return Err(found);
+        Err(mut errors) => {
+            errors.append(&mut found);
+            return Err(errors);
         }
     };
     found.extend(nosplit::check(&object));
     match found.is_empty() {
-        true => Ok(Assembled { text: emit::mapped_asm(&object), files: parsed.files }),
+        true => Ok(Assembled { text: emit::mapped_asm(&object, false), files: parsed.files }),
         false => Err(found),
+    }
+}
+
+/// The symbol that the linker sees: a leading dot stands for the package.
+pub(crate) fn linkage_name(symbol: &str, package: &str) -> String {
+    match symbol.strip_prefix('.') {
+        Some(name) => format!("{package}.{name}"),
+        None => symbol.to_string(),
+    }
+}
+
+/// NOSPLIT functions need not give the size of their arguments and results. The call from Rust has to know it.
+fn complete_sizes(statements: &mut [Statement], signatures: &[Signature]) {
+    for statement in statements {
+        if let StatementKind::Text { symbol, args: args @ (None | Some(0)), .. } = &mut statement.kind
+            && !symbol.is_static
+            && let Some(signature) = signatures.iter().find(|signature| signature.name == symbol.name)
+        {
+            *args = i64::try_from(signature.args()).ok();
+        }
     }
 }

@@ -32,7 +32,7 @@ fn expand_parsed(input: &Input, source: &Source, surroundings: &Surroundings) ->
     let assembled = package(input, surroundings).and_then(|package| {
         let (signatures, declared) = signatures(&input.declarations, surroundings)?;
         let span = input.source.span();
-        assembly::assemble(source, &input.options, &package, signatures, surroundings)
+        assembly::assemble(source, &input.options, &package, &signatures, surroundings)
             .map(|assembled| (package, assembled))
             .map_err(|found| report::errors(&found, span, &declared, &surroundings.working_dir))
     });
@@ -45,11 +45,9 @@ fn expand_parsed(input: &Input, source: &Source, surroundings: &Surroundings) ->
         }
         // Who calls the functions is not to blame for their being missing.
         Err(errors) => {
-            let functions = input
-                .declarations
-                .iter()
-                .map(|declaration| rust_function(declaration, &quote!(::core::panic!("its assembly has errors"))));
-            quote!(#errors #(#functions)*)
+            let body = quote!(::core::panic!("its assembly has errors"));
+            let functions = input.declarations.iter().map(|declaration| rust_function(declaration, &body));
+            quote!(#errors #(#[allow(unused_variables)] #functions)*)
         }
     }
 }
@@ -191,11 +189,7 @@ fn function(declaration: &Declaration, package: &str) -> TokenStream {
     let cfgs = declaration.attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
     let param_words = declaration.params.iter().map(|param| param.shape.words());
     let result_words = tuple(declaration.results.iter().map(|result| result.shape.words()));
-    let symbol = declaration.symbol();
-    let symbol = match symbol.strip_prefix('.') {
-        Some(name) => format!("{package}.{name}"),
-        None => symbol,
-    };
+    let symbol = assembly::linkage_name(&declaration.symbol(), package);
     quote! {
         #rust
         #(#cfgs)*

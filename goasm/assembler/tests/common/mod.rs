@@ -1,0 +1,5 @@
+//! What several tests need.
+
+#![allow(dead_code, reason = "each test uses its own part")]
+
+pub mod go;
