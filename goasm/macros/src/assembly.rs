@@ -1,11 +1,10 @@
 //! From a source to the text for `morestack::mapped_asm!`, by way of goasm-assembler.
 
 use crate::grammar::Options;
-use crate::stand_in::{assemble, emit, nosplit, object};
 use goasm_assembler::diagnostic::{Diagnostic, Position};
 use goasm_assembler::signature::Signature;
 use goasm_assembler::syntax::{Statement, StatementKind};
-use goasm_assembler::{parse, vet};
+use goasm_assembler::{assemble, emit, nosplit, object, parse, vet};
 use proc_macro2::Span;
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,6 @@ mod assembly;
 mod expand;
 mod grammar;
 mod report;
-mod stand_in;
 mod types;
 
 use proc_macro::TokenStream;

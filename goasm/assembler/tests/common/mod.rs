@@ -2,5 +2,6 @@
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub mod compared;
 pub mod declared;
 pub mod go;
