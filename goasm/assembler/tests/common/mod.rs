@@ -3,4 +3,5 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod compared;
+pub mod declared;
 pub mod go;
