@@ -12,6 +12,7 @@
 #     FILE "path"                        names the source of what follows
 #     TO_RUST name, args, shim           a mapped function whose body is Rust (mapped_export! writes it)
 #     END name                           slow path, size, address stubs, function table entry
+#     FUNCTION, FUNCTION_END             what TEXT and END are made of: the same without code. goasm puts code of its own between them
 #
 # Frame of a mapped function (frame = bytes of locals and outgoing arguments, without the saved BP):
 #
@@ -38,6 +39,9 @@
 .set NEEDCTXT, 64       # %rdx is live at entry
 .set NOFRAME, 512       # no frame, no saved BP
 .set TOPFRAME, 2048     # the frames above it end a stretch of mapped frames
+
+# See CALL_SITE. A call takes its return address; a jump gives back the room for it that the chain would count.
+.set TAIL_CALL, -8
 
 # GET_G reg: the current g. Clobbers reg only.
 .macro GET_G reg
@@ -216,10 +220,9 @@
     jbe \slow
 .endm
 
-.macro TEXT name, flags=0, frame=0, args=0
-    .text
-    .p2align 4
-    .globl "\name"
+# FUNCTION name, flags, frame, args: the label, and what the function table's entry will say. What is not known here is 0: the
+# maps, the line table, and what the function pushes besides its frame (text_pushes).
+.macro FUNCTION name, flags, frame, args
     .type "\name", @function
 "\name":
     .cfi_startproc
@@ -229,6 +232,15 @@
     .set text_args, \args
     .set text_args_map, 0
     .set text_locals_map, 0
+    .set text_lines, 0
+    .set text_pushes, 0
+.endm
+
+.macro TEXT name, flags=0, frame=0, args=0
+    .text
+    .p2align 4
+    .globl "\name"
+    FUNCTION "\name", (\flags), (\frame), (\args)
     .if text_flags & NOFRAME
     .if text_frame
     .error "NOFRAME function with a frame"
@@ -271,8 +283,9 @@
     .endif
 .endm
 
-# CALL_SITE callee, map: the table entry of a call whose return address is here. Without it the frame cannot be moved.
-.macro CALL_SITE callee, map
+# CALL_SITE callee, map, pushed: the table entry of a call whose return address is here. Without it the frame cannot be moved.
+# `pushed`: bytes below the frame when it is made. TAIL_CALL as `pushed`: no call but a jump, to be counted in NOSPLIT chains.
+.macro CALL_SITE callee, map, pushed=0
 79:
     .pushsection morestack_calls, "aR", @progbits
     .p2align 2
@@ -284,6 +297,7 @@
     .endif
     .long \map
     .long LINE
+    .long \pushed
     .popsection
 .endm
 
@@ -360,6 +374,27 @@
     .else
     .long 0
     .endif
+    .if text_lines
+    .long 74b - .
+    .else
+    .long 0
+    .endif
+    .long text_pushes
+    .popsection
+.endm
+
+# LINES count, bytes...: the line table of what is between FUNCTION and FUNCTION_END: pairs of two LEB128 numbers, how many
+# bytes of code the line before took, and how many lines further this one is (signed). The first counts from TEXT's line.
+.macro LINES count, bytes:vararg
+    .ifeq text_lines
+    .pushsection .rodata.morestack_lines, "a", @progbits
+    .p2align 2
+74: .long \count
+    .set text_lines, 1
+    .else
+    .pushsection .rodata.morestack_lines, "a", @progbits
+    .endif
+    .byte \bytes
     .popsection
 .endm
 
@@ -391,6 +426,11 @@
 ".L\name\()$restart":
     jmp "\name"
     .endif
+    FUNCTION_END "\name"
+.endm
+
+# FUNCTION_END name: the size, the table entry, the address stubs. Where the function is not NOSPLIT, ".L<name>$restart" is set.
+.macro FUNCTION_END name
     .cfi_endproc
 ".L\name\()$end":
     .size "\name", . - "\name"

@@ -16,6 +16,7 @@ fn function(name: &'static str, entry: usize, end: usize) -> Function {
         body: entry,
         restart: 0,
         frame: 32,
+        pushes: 0,
         args: 24,
         flags: 0,
         line: 0,
@@ -23,11 +24,12 @@ fn function(name: &'static str, entry: usize, end: usize) -> Function {
         file: "",
         args_map: None,
         locals_map: None,
+        lines: None,
     }
 }
 
 fn call(pc: usize) -> CallSite {
-    CallSite { pc, callee: None, map: 0, line: 7 }
+    CallSite { pc, callee: None, map: 0, line: 7, pushed: 0 }
 }
 
 fn refusal(functions: &[Function], calls: &[CallSite]) -> TableError {

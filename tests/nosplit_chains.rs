@@ -68,6 +68,7 @@ impl Program {
             body: entry(i) + 0x10,
             restart: if flags & flags::NOSPLIT != 0 { 0 } else { entry(i) + 0xf0 },
             frame,
+            pushes: 0,
             args: 0,
             flags,
             line: 0,
@@ -75,12 +76,14 @@ impl Program {
             file: "",
             args_map: None,
             locals_map: None,
+            lines: None,
         });
         let calls = calls.iter().enumerate().map(|(n, &(from, to))| CallSite {
             pc: entry(from) + 0x20 + n,
             callee: to.map(entry),
             map: 0,
             line: 7,
+            pushed: 0,
         });
         Program { functions: functions.collect(), calls: calls.collect() }
     }
@@ -147,6 +150,46 @@ fn the_deepest_of_several_ways_counts() {
     program(472).accept();
     let TableError::NosplitOverflow { chain, bytes, .. } = program(480).refusal() else { panic!("another refusal") };
     assert_eq!((chain.as_str(), bytes), ("f0 (88) -> f2 (488) -> f3 (208)", 808));
+}
+
+#[test]
+fn what_is_pushed_counts() {
+    let pushes = |flags, frame, pushes| {
+        let mut program = Program::new(&[(flags, frame), (NOSPLIT, 384)], &[(0, Some(1))]);
+        program.functions[0].pushes = pushes;
+        program.calls[0].pushed = pushes as i32;
+        program
+    };
+    // 8 + 8 + 0 + 384 for the first, the same for the second.
+    pushes(NOSPLIT, 0, 384).accept();
+    assert!(matches!(pushes(NOSPLIT, 0, 392).refusal(), TableError::NosplitOverflow { bytes: 808, .. }));
+    // A check has left room for the frame, and 800 bytes below: 400 of them for the callee.
+    pushes(CHECKED, 1000, 400).accept();
+    assert!(matches!(pushes(CHECKED, 1000, 408).refusal(), TableError::NosplitOverflow { bytes: 808, .. }));
+
+    let mut alone = Program::new(&[(CHECKED, 16)], &[]);
+    alone.functions[0].pushes = 808;
+    assert!(matches!(alone.refusal(), TableError::NosplitOverflow { bytes: 808, .. }), "where nothing is called");
+
+    let mut indirect = Program::new(&[(CHECKED, 16)], &[(0, None)]);
+    (indirect.functions[0].pushes, indirect.calls[0].pushed) = (8, 8);
+    assert_eq!(indirect.refusal(), TableError::PushedIndirect { name: "f0", line: 7 });
+}
+
+#[test]
+fn a_jump_out_of_a_function_goes_on_with_its_chain() {
+    let jump = |last| {
+        let mut program = Program::new(&[(LEAF, 0), (NOSPLIT, last)], &[(0, Some(1))]);
+        program.calls[0].pushed = CallSite::TAIL;
+        program
+    };
+    // As if the second had been called in the first place.
+    jump(784).accept();
+    assert!(matches!(jump(792).refusal(), TableError::NosplitOverflow { bytes: 808, .. }));
+    let program = jump(0);
+    let pc = program.calls[0].pc;
+    let table = Table::build(program.functions, program.calls).unwrap();
+    assert!(table.find_call(pc).is_none(), "nothing returns there");
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod tables;
 pub(crate) mod unwinder;
 
 pub use error::StackError;
-pub use frames::{StackMap, table};
+pub use frames::{Lines, StackMap, table};
 pub use segment::{SEGMENT_MAX, Segment, StackCache, release_idle};
 pub use stats::{SIZES, Stats, stats};
 

@@ -17,9 +17,23 @@
 
 #![forbid(unsafe_code)]
 
+pub mod assemble;
 pub mod diagnostic;
+pub mod emit;
 pub mod encode;
+mod expression;
+mod headers;
+mod lex;
+pub mod list;
+mod literal;
 pub mod machine;
+pub mod nosplit;
+pub mod object;
+mod operand;
+pub mod parse;
+mod preprocess;
 pub mod registers;
+pub mod sound;
+mod source;
 pub mod syntax;
 pub mod table;

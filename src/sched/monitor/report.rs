@@ -278,7 +278,7 @@ impl Place {
 /// The functions at an address: the one that is there, and those that it is inlined into.
 fn names_of(pc: usize, frame: Frame) -> Vec<Frame> {
     if let Some(mapped) = Table::of_program().ok().and_then(|table| table.find_function(pc)) {
-        let line = Some((mapped.file.to_owned(), mapped.line));
+        let line = Some((mapped.file.to_owned(), mapped.line_at(pc)));
         return vec![Frame { function: Some(mapped.name.to_owned()), line, ..frame }];
     }
     let mut found = Vec::new();

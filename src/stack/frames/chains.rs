@@ -19,11 +19,11 @@ pub(super) fn check<'t>(
         if f.is_top() {
             continue;
         }
-        if !f.is_nosplit() {
-            chains.callee_indices(index)?;
-            continue;
-        }
-        let bytes = RETURN + chains.depth_of(index, &mut Vec::new())?;
+        // What a check lets through may push without asking again.
+        let bytes = match f.is_nosplit() {
+            true => RETURN + chains.depth_of(index, &mut Vec::new())?,
+            false => chains.below(index, &mut Vec::new())?,
+        };
         if bytes > STACK_NOSPLIT {
             let chain = chains.deepest_chain(index);
             return Err(TableError::NosplitOverflow { chain, bytes, limit: STACK_NOSPLIT });
@@ -47,8 +47,8 @@ struct Chains<'t> {
 }
 
 impl Chains<'_> {
-    /// Functions that `index` calls directly.
-    fn callee_indices(&self, index: usize) -> Result<Vec<usize>, TableError> {
+    /// Functions that `index` calls directly, with what it has pushed by then.
+    fn callee_indices(&self, index: usize) -> Result<Vec<(usize, isize)>, TableError> {
         let f = &self.functions[index];
         let mut found = Vec::new();
         for call in self.callees.get(&index).into_iter().flatten() {
@@ -56,9 +56,12 @@ impl Chains<'_> {
                 None if f.is_nosplit() => {
                     return Err(TableError::NosplitIndirect { name: f.name, line: call.line });
                 }
+                None if call.pushed > 0 => {
+                    return Err(TableError::PushedIndirect { name: f.name, line: call.line });
+                }
                 None => {}
                 Some(callee) => match self.functions.binary_search_by_key(&callee, |f| f.entry) {
-                    Ok(i) => found.push(i),
+                    Ok(i) => found.push((i, call.pushed as isize)),
                     Err(_) => return Err(TableError::UnknownCallee { name: f.name, line: call.line, callee }),
                 },
             }
@@ -81,14 +84,24 @@ impl Chains<'_> {
             return Err(TableError::NosplitRecursion { chain: names.join(" -> ") });
         }
         path.push(index);
-        let mut below = 0;
-        for callee in self.callee_indices(index)? {
-            below = below.max(RETURN + self.depth_of(callee, path)?);
-        }
+        let depth = f.need() + self.below(index, path)?;
         path.pop();
-        let depth = f.need() + below;
         self.depth.insert(index, depth);
         Ok(depth)
+    }
+
+    /// Bytes that `index` takes below its frame: what it pushes, and what it calls.
+    fn below(&mut self, index: usize, path: &mut Vec<usize>) -> Result<usize, TableError> {
+        let f = &self.functions[index];
+        let mut below = f.pushes as isize;
+        for (callee, pushed) in self.callee_indices(index)? {
+            // Where nothing has been pushed, a check has left room for the chains of all NOSPLIT functions.
+            if f.is_nosplit() || pushed > 0 {
+                below = below.max((pushed + RETURN as isize) + self.depth_of(callee, path)? as isize);
+            }
+        }
+        // A jump out of the function stands where its frame is gone.
+        Ok(below.max(0) as usize)
     }
 
     /// The chain that makes `index` as deep as it is, for the message.
@@ -98,7 +111,8 @@ impl Chains<'_> {
             let f = &self.functions[index];
             names.push(format!("{} ({})", f.name, f.need()));
             let callees = self.callee_indices(index).unwrap_or_default();
-            match callees.into_iter().max_by_key(|i| self.depth.get(i).copied().unwrap_or(0)) {
+            match callees.into_iter().map(|(callee, _)| callee).max_by_key(|i| self.depth.get(i).copied().unwrap_or(0))
+            {
                 Some(next) if self.depth.contains_key(&next) => index = next,
                 _ => return names.join(" -> "),
             }

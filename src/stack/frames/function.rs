@@ -1,5 +1,6 @@
 //! A mapped function, a call in one, and what can be wrong with them.
 
+use super::lines::Lines;
 use super::stackmap::StackMap;
 
 /// Flags of a mapped function, with the values of Go's `textflag.h`.
@@ -30,6 +31,8 @@ pub struct Function {
     pub restart: usize,
     /// Bytes of locals and outgoing arguments, without the saved BP.
     pub frame: u32,
+    /// Bytes that it pushes below its frame at most, for a while.
+    pub pushes: u32,
     /// Bytes of arguments and results in the caller's frame.
     pub args: u32,
     /// See [`flags`].
@@ -44,6 +47,8 @@ pub struct Function {
     pub args_map: Option<StackMap>,
     /// Which locals may.
     pub locals_map: Option<StackMap>,
+    /// Which line each instruction is from; `None` if only those of its calls are known.
+    pub lines: Option<Lines>,
 }
 
 impl Function {
@@ -65,6 +70,12 @@ impl Function {
     pub fn need(&self) -> usize {
         self.frame as usize + if self.has(flags::NOFRAME) { 0 } else { 8 }
     }
+
+    /// The source line of the instruction at `pc`; that of `TEXT` if nothing more is known.
+    pub fn line_at(&self, pc: usize) -> u32 {
+        let at = pc.wrapping_sub(self.entry);
+        self.lines.and_then(|lines| lines.line_at(at, self.line)).unwrap_or(self.line)
+    }
 }
 
 /// A call in mapped code, known by its return address.
@@ -78,6 +89,19 @@ pub struct CallSite {
     pub map: u32,
     /// Source line, 0 if unknown.
     pub line: u32,
+    /// Bytes that lie below the frame at this call; [`CallSite::TAIL`] if it is no call.
+    pub pushed: i32,
+}
+
+impl CallSite {
+    /// As `pushed`: a jump out of the function, whose frame is gone. Nothing returns here, but chains of NOSPLIT functions go on.
+    /// It takes no return address, so the room for one is given back.
+    pub const TAIL: i32 = -8;
+
+    /// Whether something returns here.
+    pub fn is_call(&self) -> bool {
+        self.pushed != CallSite::TAIL
+    }
 }
 
 /// Why a set of functions is refused.
@@ -172,6 +196,17 @@ pub enum TableError {
     /// A NOSPLIT function calls through a pointer, so its chain has no bound.
     #[error("NOSPLIT function {name} calls through a pointer (line {line}): nothing bounds its stack; let it check")]
     NosplitIndirect {
+        /// The function.
+        name: &'static str,
+        /// Line of the call.
+        line: u32,
+    },
+    /// A function calls through a pointer while it has pushed something besides its frame, so its chain has no bound.
+    #[error(
+        "{name} line {line} calls through a pointer with words pushed below its frame: nothing bounds the stack; pop them, or make \
+         them part of its frame"
+    )]
+    PushedIndirect {
         /// The function.
         name: &'static str,
         /// Line of the call.

@@ -2,9 +2,11 @@
 
 mod chains;
 mod function;
+mod lines;
 mod section;
 mod stackmap;
 pub mod table;
 pub(crate) mod walk;
 
+pub use lines::Lines;
 pub use stackmap::StackMap;

@@ -1,5 +1,6 @@
 //! Reads the function table's link sections: the binary form of `asm/macros.s`'s `END` and `CALL`.
 
+use super::lines::Lines;
 use super::stackmap::StackMap;
 use super::table::{CallSite, Function, Table, TableError};
 use std::ffi::CStr;
@@ -43,6 +44,8 @@ struct RawFunction {
     file: Relative,
     args_map: Relative,
     locals_map: Relative,
+    lines: Relative,
+    pushes: u32,
 }
 
 /// An entry of `morestack_calls`; the macro CALL_SITE writes it.
@@ -52,6 +55,7 @@ struct RawCall {
     callee: Relative,
     map: u32,
     line: u32,
+    pushed: i32,
 }
 
 unsafe extern "C" {
@@ -86,16 +90,38 @@ fn read() -> (Vec<Function>, Vec<CallSite>) {
         )
     };
     let functions = functions.iter().map(|f| {
-        // SAFETY: FUNCTAB makes name and file point to `.asciz` strings and the maps to STACKMAP_... data.
-        let (name, file, args_map, locals_map) = unsafe {
+        // SAFETY: FUNCTAB makes name and file point to `.asciz` strings, the maps to STACKMAP_... data, the lines to LINES.
+        let (name, file, args_map, locals_map, lines) = unsafe {
             let map = |at: &Relative| at.get().map(|at| StackMap::at(at as *const u32));
-            (f.name.str(), f.file.str(), map(&f.args_map), map(&f.locals_map))
+            let lines = f.lines.get().map(|at| Lines::at(at as *const u32));
+            (f.name.str(), f.file.str(), map(&f.args_map), map(&f.locals_map), lines)
         };
         let (entry, end, body, restart) = (f.entry.address(), f.end.address(), f.body.address(), f.restart.address());
-        let (frame, args, flags, line) = (f.frame, f.args, f.flags, f.line);
-        Function { entry, end, body, restart, frame, args, flags, line, name, file, args_map, locals_map }
+        let (frame, pushes, args, flags, line) = (f.frame, f.pushes, f.args, f.flags, f.line);
+        Function {
+            entry,
+            end,
+            body,
+            restart,
+            frame,
+            pushes,
+            args,
+            flags,
+            line,
+            name,
+            file,
+            args_map,
+            locals_map,
+            lines,
+        }
     });
-    let calls = calls.iter().map(|c| CallSite { pc: c.pc.address(), callee: c.callee.get(), map: c.map, line: c.line });
+    let calls = calls.iter().map(|c| CallSite {
+        pc: c.pc.address(),
+        callee: c.callee.get(),
+        map: c.map,
+        line: c.line,
+        pushed: c.pushed,
+    });
     (functions.collect(), calls.collect())
 }
 

@@ -119,7 +119,8 @@ impl Table {
             let quiet = is_quiet(f.locals_map, f.frame, call.map) && is_quiet(f.args_map, f.args, call.map);
             table.sites.push(Site { call, function: function as u32, quiet });
         }
-        table.returns = PcIndex::new(table.sites.iter().map(|s| s.call.pc));
+        // A walk must not find a jump where it looks for a call. 0 is nobody's address.
+        table.returns = PcIndex::new(table.sites.iter().map(|s| if s.call.is_call() { s.call.pc } else { 0 }));
         chains::check(&table.functions, table.sites.iter().map(|s| (s.function as usize, &s.call)))?;
         Ok(table)
     }
@@ -129,7 +130,7 @@ impl Table {
         &self.functions
     }
 
-    /// All call sites with the function each is in, by address.
+    /// All call sites with the function each is in, by address; jumps out of functions ([`CallSite::is_call`]) among them.
     pub fn calls(&self) -> impl Iterator<Item = (&Function, &CallSite)> {
         self.sites.iter().map(|s| (&self.functions[s.function as usize], &s.call))
     }

@@ -7,7 +7,7 @@
 //!     start: {pc, sp, bp} of G.sched (or of the innermost ToRust record while Rust runs)
 //!       pc is a restart point: the function has no frame yet; its return address is at sp
 //!       else pc is a return address:
-//!            frame  = [sp, bp)          bp == sp + function.frame
+//!            frame  = [sp, bp)          bp == sp + call.pushed + function.frame
 //!            *bp    = caller's bp       *(bp + 8) = caller's pc       bp + 16 = caller's sp
 //!       function is a top frame: this stretch ends; the next begins at the next ToRust record, or the walk is over
 //! ```
@@ -202,7 +202,7 @@ impl<'t> Walk<'t> {
                     *self.last.insert(found)
                 }
             };
-            let expected = self.sp + function.frame as usize;
+            let expected = self.sp + function.frame as usize + site.pushed as usize;
             if self.bp != expected || expected < self.lo || expected + 16 > self.hi {
                 return Err(self.corrupt(function, expected));
             }
@@ -221,7 +221,7 @@ impl<'t> Walk<'t> {
     #[inline]
     pub(in crate::stack) fn pass_recursion(&mut self, mut each: impl FnMut(usize, usize)) -> usize {
         let Some(Found { function, site, quiet: true }) = self.last else { return 0 };
-        let frame = function.frame as usize;
+        let frame = function.frame as usize + site.pushed as usize;
         let (pc, step) = (site.pc, frame + 16);
         let mut bp = self.sp + frame;
         if self.state != State::Frames || self.pc != pc || self.bp != bp || bp < self.lo || bp + 16 > self.hi {
