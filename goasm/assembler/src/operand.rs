@@ -208,7 +208,10 @@ fn constant(cursor: &mut Cursor, prefix: Prefix) -> Result<Operand, Fault> {
         Ok(value) => value as i64,
         // The name of something that was to be defined is told; anything else was probably no number.
         Err(fault) if std::ptr::eq(first, cursor.peek()) && first.kind != Kind::Name => {
-            return Err(Fault { message: cursor.unexpected("a register, a number, a name or memory").message, ..fault });
+            return Err(Fault {
+                message: cursor.unexpected("a register, a number, a name or memory").message,
+                ..fault
+            });
         }
         Err(fault) => return Err(fault),
     };

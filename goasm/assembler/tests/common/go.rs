@@ -124,13 +124,16 @@ impl Go {
     /// Makes `made.h` in `work`, as `go build` does: the assembler tells which functions are assembly, then the compiler writes it.
     fn make_header(&self, package: &str, work: &Path) {
         fs::write(work.join("go_asm.h"), "").expect("a file in target");
-        let of = |field: &str| self.list(&["-f", &format!("{{{{range .{field}}}}}{{{{$.Dir}}}}/{{{{.}}}}\n{{{{end}}}}"), package]);
+        let of = |field: &str| {
+            self.list(&["-f", &format!("{{{{range .{field}}}}}{{{{$.Dir}}}}/{{{{.}}}}\n{{{{end}}}}"), package])
+        };
         let mut functions = self.assembler();
         functions.arg("-I").arg(work).args(["-p", package, "-gensymabis", "-o"]).arg(work.join("symabis"));
         run(functions.args(of("SFiles").lines()));
 
         let export = "{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}";
-        fs::write(work.join("importcfg"), self.list(&["-export", "-deps", "-f", export, package])).expect("a file in target");
+        fs::write(work.join("importcfg"), self.list(&["-export", "-deps", "-f", export, package]))
+            .expect("a file in target");
         let mut compiler = self.command();
         compiler.args(["tool", "compile", "-std", "-p", package, "-o"]).arg(work.join("unused.a"));
         if package == "runtime" {
@@ -141,12 +144,23 @@ impl Go {
     }
 
     fn version(&self) -> String {
-        fs::read_to_string(self.root.join("VERSION")).expect("Go's VERSION").lines().next().unwrap_or("unknown").to_owned()
+        fs::read_to_string(self.root.join("VERSION"))
+            .expect("Go's VERSION")
+            .lines()
+            .next()
+            .unwrap_or("unknown")
+            .to_owned()
     }
 
     fn list<S: AsRef<OsStr>>(&self, args: &[S]) -> String {
         run(self.command().arg("list").args(args))
     }
+}
+
+/// What a command prints, whether it succeeds or not.
+pub fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    String::from_utf8(output.stdout).expect("Go prints UTF-8")
 }
 
 /// What a command prints. It must succeed.
