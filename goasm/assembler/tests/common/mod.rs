@@ -4,3 +4,4 @@
 
 pub mod compared;
 pub mod go;
+pub mod lines;
