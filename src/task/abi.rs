@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-/// A value that ABI0 passes: a plain word, or an array of them.
+/// A value that ABI0 passes: a plain word, Go's header of a slice or string, or an array of them.
 ///
 /// # Safety
 /// Any bytes that the callee's assembly can leave there are a value of the type, or the declaration's `unsafe` vouches for
@@ -22,6 +22,106 @@ unsafe impl<T> AbiValue for *const T {}
 unsafe impl<T> AbiValue for *mut T {}
 // SAFETY: C's layout for arrays.
 unsafe impl<T: AbiValue, const N: usize> AbiValue for [T; N] {}
+
+/// Go's slice, as its functions take and give it: three words.
+#[derive(Debug)]
+#[repr(C)]
+pub struct GoSlice<T> {
+    /// Where it begins. Null in Go's nil slice.
+    pub base: *mut T,
+    /// How many values there are.
+    pub len: usize,
+    /// For how many there is room.
+    pub cap: usize,
+}
+
+impl<T> Clone for GoSlice<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for GoSlice<T> {}
+
+// SAFETY: three words in C's layout, without a destructor.
+unsafe impl<T> AbiValue for GoSlice<T> {}
+
+impl<T> From<&[T]> for GoSlice<T> {
+    /// Who gets it must only read: the type does not say so.
+    fn from(slice: &[T]) -> Self {
+        GoSlice { base: slice.as_ptr().cast_mut(), len: slice.len(), cap: slice.len() }
+    }
+}
+
+impl<T> From<&mut [T]> for GoSlice<T> {
+    fn from(slice: &mut [T]) -> Self {
+        GoSlice { base: slice.as_mut_ptr(), len: slice.len(), cap: slice.len() }
+    }
+}
+
+impl<T> GoSlice<T> {
+    /// The same words for another type of value.
+    pub fn cast<U>(self) -> GoSlice<U> {
+        GoSlice { base: self.base.cast(), len: self.len, cap: self.cap }
+    }
+
+    /// The values, without the room behind them.
+    ///
+    /// # Safety
+    /// As for [`std::slice::from_raw_parts`], but that a nil slice is an empty one.
+    pub unsafe fn as_slice<'a>(self) -> &'a [T] {
+        if self.base.is_null() {
+            return &[];
+        }
+        // SAFETY: the caller vouches for it.
+        unsafe { std::slice::from_raw_parts(self.base, self.len) }
+    }
+
+    /// The values, without the room behind them.
+    ///
+    /// # Safety
+    /// As for [`std::slice::from_raw_parts_mut`], but that a nil slice is an empty one.
+    pub unsafe fn as_mut_slice<'a>(self) -> &'a mut [T] {
+        if self.base.is_null() {
+            return &mut [];
+        }
+        // SAFETY: the caller vouches for it.
+        unsafe { std::slice::from_raw_parts_mut(self.base, self.len) }
+    }
+}
+
+/// Go's string, as its functions take and give it: two words.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct GoStr {
+    /// Where it begins. May be null in an empty one.
+    pub base: *const u8,
+    /// Bytes.
+    pub len: usize,
+}
+
+// SAFETY: two words in C's layout, without a destructor.
+unsafe impl AbiValue for GoStr {}
+
+impl From<&str> for GoStr {
+    fn from(s: &str) -> Self {
+        GoStr { base: s.as_ptr(), len: s.len() }
+    }
+}
+
+impl GoStr {
+    /// The text.
+    ///
+    /// # Safety
+    /// As for [`std::slice::from_raw_parts`], but that base may be null if the string is empty; and it is UTF-8, which Go does not ask.
+    pub unsafe fn as_str<'a>(self) -> &'a str {
+        if self.base.is_null() {
+            return "";
+        }
+        // SAFETY: the caller vouches for it.
+        unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(self.base, self.len)) }
+    }
+}
 
 mod sealed {
     /// Only this module says what a list of arguments or results looks like in memory.
@@ -77,6 +177,14 @@ tuples! {
     Area6: A 0, B 1, C 2, D 3, E 4, F 5;
     Area7: A 0, B 1, C 2, D 3, E 4, F 5, G 6;
     Area8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
+    Area9: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8;
+    Area10: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9;
+    Area11: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10;
+    Area12: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11;
+    Area13: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12;
+    Area14: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13;
+    Area15: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14;
+    Area16: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14, P 15;
 }
 
 impl sealed::Sealed for () {}

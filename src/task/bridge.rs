@@ -244,12 +244,22 @@ macro_rules! mapped {
         $vis fn $name($($arg: $ty),*) $(-> $ret)? {
             $name::function().call(($($arg,)*))
         }
+        $crate::__mapped_module!($vis $name, ($($ty,)*), $crate::__mapped_result!($($ret)?), $symbol);
+    )* };
+}
+
+/// The module beside the bridge of a mapped function. `goasm` uses it, too, with `unsafe` where not every value of the words is one of
+/// the function's.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mapped_module {
+    ($vis:vis $name:ident, $args:ty, $results:ty, $symbol:literal $(, $unsafe:tt)?) => {
         #[doc(hidden)]
         #[allow(unused_imports)]
         $vis mod $name {
             use super::*;
             /// The function with its signature.
-            pub fn function() -> $crate::task::MappedFn<($($ty,)*), $crate::__mapped_result!($($ret)?)> {
+            pub $($unsafe)? fn function() -> $crate::task::MappedFn<$args, $results> {
                 // SAFETY: the `unsafe extern` block vouches for the signature.
                 unsafe { $crate::task::MappedFn::new(code()) }
             }
@@ -265,7 +275,7 @@ macro_rules! mapped {
                 $crate::task::CodeRange { start: entry(), end: end() }
             }
         }
-    )* };
+    };
 }
 
 #[doc(hidden)]

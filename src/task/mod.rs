@@ -7,5 +7,5 @@ pub(crate) mod report;
 pub(crate) mod slab;
 pub(crate) mod thread;
 
-pub use abi::{AbiArgs, AbiResults, AbiValue};
+pub use abi::{AbiArgs, AbiResults, AbiValue, GoSlice, GoStr};
 pub use bridge::{CodeRange, MappedFn};

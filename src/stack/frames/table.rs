@@ -178,6 +178,7 @@ fn is_quiet(map: Option<StackMap>, bytes: u32, index: u32) -> bool {
 }
 
 fn check_map_length(f: &Function, kind: &'static str, map: Option<StackMap>, bytes: u32) -> Result<(), TableError> {
-    let (bits, words) = (map.map_or(0, |m| m.bits()), bytes as usize / 8);
+    // Go does not round the size of arguments and results up: the last word may be begun only.
+    let (bits, words) = (map.map_or(0, |m| m.bits()), bytes.div_ceil(8) as usize);
     if bits > words { Err(TableError::MapTooLong { name: f.name, kind, bits, words }) } else { Ok(()) }
 }

@@ -1,0 +1,129 @@
+//! From a source to the text for `morestack::mapped_asm!`, by way of goasm-assembler.
+
+use crate::grammar::Options;
+use goasm_assembler::diagnostic::{Diagnostic, Position};
+use goasm_assembler::signature::Signature;
+use goasm_assembler::syntax::{Statement, StatementKind};
+use goasm_assembler::{assemble, emit, nosplit, object, parse, vet};
+use proc_macro2::Span;
+use std::path::{Path, PathBuf};
+
+/// What the compiler's process says about the crate.
+pub(crate) struct Surroundings {
+    /// The crate's name, which symbols have before their dot.
+    pub(crate) crate_name: Option<String>,
+    /// The directory of the crate's Cargo.toml, from which paths count.
+    pub(crate) root: PathBuf,
+    /// Where the compiler runs. What it prints is relative to this.
+    pub(crate) working_dir: PathBuf,
+    /// Where a token stands.
+    pub(crate) place: fn(Span) -> Position,
+}
+
+impl Surroundings {
+    /// As cargo gives them to the compiler.
+    pub(crate) fn of_process() -> Surroundings {
+        let working_dir = std::env::current_dir().unwrap_or_default();
+        Surroundings {
+            crate_name: std::env::var("CARGO_CRATE_NAME").ok(),
+            root: std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| working_dir.clone(), PathBuf::from),
+            working_dir,
+            // proc-macro2 keeps places only for a feature that makes every token of every macro bigger.
+            place: |span| {
+                let span = span.unwrap();
+                Position { file: span.file().into(), line: span.line() as u32, column: span.column() as u32 }
+            },
+        }
+    }
+
+    /// A path of the crate as messages and line tables have it.
+    fn shown(&self, path: &str) -> PathBuf {
+        let path = self.root.join(path);
+        path.strip_prefix(&self.working_dir).map(Path::to_path_buf).unwrap_or(path)
+    }
+}
+
+/// What is to be assembled.
+pub(crate) enum Source {
+    /// A file; its path counts from the crate's root.
+    File(String),
+    /// A text in a file of Rust.
+    Text {
+        /// The file, relative to where the compiler runs.
+        file: String,
+        /// The text, with as much blank before it as puts it in its line and column.
+        text: String,
+    },
+}
+
+/// A source as the compiler takes it.
+pub(crate) struct Assembled {
+    /// For `mapped_asm!`. Braces are not doubled.
+    pub(crate) text: String,
+    /// The files that were read.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// # Errors
+/// Everything that is wrong with the source: what cannot be parsed; else what cannot be assembled, and what does not fit the signatures;
+/// else NOSPLIT chains over the limit.
+pub(crate) fn assemble(
+    source: &Source,
+    options: &Options,
+    package: &str,
+    signatures: &[Signature],
+    surroundings: &Surroundings,
+) -> Result<Assembled, Vec<Diagnostic>> {
+    let parse_options = parse::Options {
+        defines: options.defines.clone(),
+        include_dirs: options.include_dirs.iter().map(|dir| surroundings.shown(dir)).collect(),
+    };
+    let (mut parsed, unit) = match source {
+        Source::File(path) => (parse::parse_file(&surroundings.shown(path), &parse_options)?, path.clone()),
+        Source::Text { file, text } => {
+            // Where the text begins makes the unit's name its own.
+            let blank_lines = text.lines().take_while(|line| line.trim().is_empty()).count();
+            (parse::parse_text(file, text, &parse_options)?, format!("{file}:{}", blank_lines + 1))
+        }
+    };
+    let mut found = vet::check(&parsed.statements, signatures);
+    complete_sizes(&mut parsed.statements, signatures);
+    let pointers = signatures.iter().map(|signature| {
+        let pointers =
+            object::Pointers { args: signature.pointer_words(false), with_results: signature.pointer_words(true) };
+        (linkage_name(&signature.name, package), pointers)
+    });
+    let object_options = object::Options { package: package.to_string(), unit, pointers: pointers.collect() };
+    let object = match assemble::assemble(&parsed.statements, &object_options) {
+        Ok(object) => object,
+        Err(mut errors) => {
+            errors.append(&mut found);
+            return Err(errors);
+        }
+    };
+    found.extend(nosplit::check(&object));
+    match found.is_empty() {
+        true => Ok(Assembled { text: emit::mapped_asm(&object, false), files: parsed.files }),
+        false => Err(found),
+    }
+}
+
+/// The symbol that the linker sees: a leading dot stands for the package.
+pub(crate) fn linkage_name(symbol: &str, package: &str) -> String {
+    match symbol.strip_prefix('.') {
+        Some(name) => format!("{package}.{name}"),
+        None => symbol.to_string(),
+    }
+}
+
+/// NOSPLIT functions need not give the size of their arguments and results. The call from Rust has to know it.
+fn complete_sizes(statements: &mut [Statement], signatures: &[Signature]) {
+    for statement in statements {
+        if let StatementKind::Text { symbol, args: args @ (None | Some(0)), .. } = &mut statement.kind
+            && !symbol.is_static
+            && let Some(signature) = signatures.iter().find(|signature| signature.name == symbol.name)
+        {
+            *args = i64::try_from(signature.args()).ok();
+        }
+    }
+}
