@@ -70,8 +70,10 @@ pub fn assemble_line(source: &str) -> Result<Vec<u8>, Diagnostic> {
 
 /// The bytes that Go's assembler makes of each line, by its number.
 pub fn assembled_by_go(go: &Go, path: &Path) -> HashMap<usize, Vec<u8>> {
-    let output =
-        go.assembler().args(["-p", "p", "-S", "-o", "/dev/null"]).arg(path).output().expect("Go's assembler runs");
+    let unwanted = go.unwanted();
+    let mut assembler = go.assembler();
+    assembler.args(["-p", "p", "-S", "-o"]).arg(&unwanted).arg(path);
+    let output = assembler.output().expect("Go's assembler runs");
     let listing = String::from_utf8_lossy(&output.stdout);
     let mut starts: Vec<(usize, usize)> = Vec::new();
     let mut code: Vec<u8> = Vec::new();
