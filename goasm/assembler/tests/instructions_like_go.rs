@@ -1,9 +1,9 @@
 //! Each line of the files that Go's assembler is tested with becomes the same instruction here.
 //!
-//! Go is the judge twice: its files say which bytes they allow for a line, and its assembler says which it makes. A line
-//! is the same instruction if it decodes to the same mnemonic and operands in the same family of encodings (legacy, VEX,
-//! EVEX) as one of these. What cannot matter is not compared: in which of two fields of the encoding a register stands,
-//! how many bytes a number takes, and the order of operands that `test` and `xchg` treat alike.
+//! Go is the judge twice: its files say which bytes they allow for a line, and its assembler says which it makes. A
+//! line is the same instruction if it decodes to the same mnemonic and operands in the same family of encodings (legacy,
+//! VEX, EVEX) as one of these. What cannot matter is not compared: in which of two fields of the encoding a register
+//! stands, how many bytes a number takes, and the order of operands that `test` and `xchg` treat alike.
 
 mod common;
 

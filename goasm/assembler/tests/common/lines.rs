@@ -57,8 +57,8 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 /// # Errors
 /// What is wrong with it. The line is the second.
 pub fn assemble_line(source: &str) -> Result<Vec<u8>, Diagnostic> {
-    // NOSPLIT and NOFRAME, so that nothing is inserted before it; behind it is something to jump to, and nothing that returns,
-    // because what is pushed is not popped.
+    // NOSPLIT and NOFRAME, so that nothing is inserted before it; behind it is something to jump to, and nothing that
+    // returns, because what is pushed is not popped.
     let text = format!("TEXT ·f(SB), 4|512, $0-0\n\t{source}\n\tNOP\n\tUNDEF\n");
     let first = |errors: Vec<Diagnostic>| errors.into_iter().next().expect("errors come with a diagnostic");
     let parsed = parse_text("line.s", &text, &Options::default()).map_err(first)?;
