@@ -55,7 +55,8 @@ impl Comparison {
             command.arg("-I").arg(dir);
         }
         // That some of it cannot be encoded does not matter here.
-        let printed = output(command.args(["-debug", "-p", package, "-o", "/dev/null"]).arg(path));
+        let unwanted = go.unwanted();
+        let printed = output(command.args(["-debug", "-p", package, "-o"]).arg(&unwanted).arg(path));
         let parsed = match parse_file(path, &Options { include_dirs, ..Options::default() }) {
             Ok(parsed) => parsed,
             Err(errors) => return self.different.extend(errors.iter().map(ToString::to_string)),

@@ -67,6 +67,15 @@ impl Go {
         command
     }
 
+    /// A file for what the assembler makes and nobody wants. Never `/dev/null`: Go removes its output when it finds an error, and
+    /// whoever runs as root would have no such device any more.
+    pub fn unwanted(&self) -> Unwanted {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        fs::create_dir_all(&self.cache).expect("a directory in target");
+        Unwanted(self.cache.join(format!("unwanted-{}-{count}.o", process::id())))
+    }
+
     /// `go`, for amd64 and Linux, without cgo, whatever the environment says.
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.root.join("bin/go"));
@@ -161,6 +170,22 @@ impl Go {
 pub fn output(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     String::from_utf8(output.stdout).expect("Go prints UTF-8")
+}
+
+/// A file that is removed when nobody uses it any more.
+pub struct Unwanted(PathBuf);
+
+impl AsRef<OsStr> for Unwanted {
+    fn as_ref(&self) -> &OsStr {
+        self.0.as_os_str()
+    }
+}
+
+impl Drop for Unwanted {
+    fn drop(&mut self) {
+        // Go has removed it if it found an error.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// What a command prints. It must succeed.
