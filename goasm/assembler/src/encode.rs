@@ -11,7 +11,7 @@ pub use error::EncodeError;
 
 use iced_x86::{Encoder, Instruction, OpKind, Register};
 
-use crate::machine::Operand;
+use crate::machine::{Memory, Operand};
 use crate::table::{self, Form, Want};
 use fit::Misfit;
 use suffix::Suffixes;
@@ -140,7 +140,7 @@ fn is_near(form: &Form) -> bool {
     form.wants.contains(&Want::Near)
 }
 
-/// The instruction without what only Go writes: moves of special registers, and pairs of registers.
+/// The instruction without what only Go writes: moves of special registers, pairs of registers, bare numbers.
 fn plain<'a>(mnemonic: &'a str, operands: &[Operand]) -> (&'a str, Vec<Operand>) {
     if let [from, to] = operands {
         let (special, other, loads) = match (from, to) {
@@ -159,6 +159,13 @@ fn plain<'a>(mnemonic: &'a str, operands: &[Operand]) -> (&'a str, Vec<Operand>)
             Operand::Pair(first, second) => plain.extend([Operand::Register(*second), Operand::Register(*first)]),
             operand => plain.push(operand.clone()),
         }
+    }
+    if table::has_bare_number(mnemonic)
+        && let Some(last) = plain.last_mut()
+        && let Operand::Memory(memory) = last
+        && *memory == (Memory { displacement: memory.displacement, ..Memory::default() })
+    {
+        *last = Operand::Immediate(memory.displacement);
     }
     (mnemonic, plain)
 }

@@ -27,8 +27,8 @@ const MAX_NESTING: usize = 100;
 const MAX_INCLUDES: usize = 32;
 
 /// As many tokens may come from macros and from included files. A few lines of macros can ask for 2^100, and of the files of Go's
-/// standard library none asks for 2^17.
-const MAX_EXPANDED: usize = 1 << 21;
+/// standard library none asks for 2^15.
+const MAX_EXPANDED: usize = 1 << 20;
 
 /// As many errors are told of one source. What follows is mostly more of the same.
 const MAX_DIAGNOSTICS: usize = 20;

@@ -7,7 +7,7 @@
 
 mod go_files;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use iced_x86::{Decoder, DecoderOptions, EncodingKind, Formatter, GasFormatter, Mnemonic};
@@ -46,7 +46,8 @@ fn meaning(bytes: &[u8]) -> Vec<(EncodingKind, bool, String)> {
 
 fn score(goroot: &Path, name: &str) -> Score {
     let path = go_files::testdata(goroot).join(name);
-    let made = go_files::assembled_by_go(goroot, &path);
+    let listed = go_files::assembled_by_go(goroot, &path).into_iter();
+    let made: HashMap<usize, Vec<u8>> = listed.map(|listed| (listed.line, listed.bytes)).collect();
     let mut score = Score::default();
     for line in go_files::lines(&path) {
         let allowed = go_files::allowed(&line.comment);

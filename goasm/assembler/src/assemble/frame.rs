@@ -123,7 +123,7 @@ pub(super) fn check(frame: &Frame) -> Vec<Inserted> {
     let lowered = i64::from(frame.need()) - i64::from(STACK_SMALL);
     let compared = if frame.need() <= STACK_SMALL {
         Register::RSP
-    } else if frame.need() < STACK_BIG {
+    } else if frame.need() <= STACK_BIG {
         let text = format!("LEAQ\t{}(SP), R12", -lowered);
         check.push(insert(text, "LEAQ", vec![memory(Register::RSP, -lowered), register(scratch)], None));
         scratch

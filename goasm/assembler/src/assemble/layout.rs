@@ -22,16 +22,21 @@ pub(super) fn lay_out(
     slow: Option<usize>,
     body: usize,
 ) -> Result<(), Vec<Diagnostic>> {
-    let piece_of = |place: Place| match place {
+    let direct = |place: Place| match place {
         Place::Entry => 0,
         Place::Piece(piece) => piece,
         Place::Statement(number) => starts.get(number).copied().unwrap_or(pieces.len()),
         Place::Slow => slow.unwrap_or(pieces.len()),
     };
+    let target_of = |piece: &Piece| match reference(piece) {
+        Some(Reference::Inside(place)) => Some(follow(pieces, direct(*place), direct)),
+        _ => None,
+    };
+    let targets: Vec<Option<usize>> = pieces.iter().map(target_of).collect();
     let mut codes = encode_all(pieces)?;
     let offsets = loop {
         let offsets = offsets(&codes);
-        if !lengthen(pieces, &mut codes, &offsets, piece_of)? {
+        if !lengthen(pieces, &mut codes, &offsets, &targets)? {
             break offsets;
         }
     };
@@ -40,10 +45,7 @@ pub(super) fn lay_out(
     for (at, (piece, code)) in pieces.iter().zip(&codes).enumerate() {
         let start = offsets[at];
         let len = offsets[at + 1] - start;
-        let target = match reference(piece) {
-            Some(Reference::Inside(place)) => Some(offsets[piece_of(*place)]),
-            _ => None,
-        };
+        let target = targets[at].map(|target| offsets[target]);
         let mut machine = None;
         match code {
             Code::Nothing => {}
@@ -72,6 +74,23 @@ pub(super) fn lay_out(
     }
     function.unwind = unwind::rows(function, pieces);
     Ok(())
+}
+
+/// Where a jump to a piece ends: jumps to jumps go to where those lead, as with Go's assembler.
+fn follow(pieces: &[Piece], start: usize, direct: impl Fn(Place) -> usize) -> usize {
+    let mut at = start;
+    // A circle of jumps is left as it is, and so is a chain that nobody has written by hand.
+    for _ in 0..100 {
+        match pieces[at..].iter().find(|piece| !matches!(piece.work, Work::Nothing)) {
+            Some(Piece { work: Work::Machine { mnemonic, reference: Some(Reference::Inside(place)), .. }, .. })
+                if mnemonic == "JMP" =>
+            {
+                at = direct(*place);
+            }
+            _ => return at,
+        }
+    }
+    start
 }
 
 fn encode_all(pieces: &[Piece]) -> Result<Vec<Code>, Vec<Diagnostic>> {
@@ -126,14 +145,12 @@ fn lengthen(
     pieces: &[Piece],
     codes: &mut [Code],
     offsets: &[usize],
-    piece_of: impl Fn(Place) -> usize,
+    targets: &[Option<usize>],
 ) -> Result<bool, Vec<Diagnostic>> {
     let mut changed = false;
     for (at, piece) in pieces.iter().enumerate() {
-        let (Some(Reference::Inside(place)), Code::Machine(encoded)) = (reference(piece), &mut codes[at]) else {
-            continue;
-        };
-        let distance = offsets[piece_of(*place)] as i64 - offsets[at + 1] as i64;
+        let (Some(target), Code::Machine(encoded)) = (targets[at], &mut codes[at]) else { continue };
+        let distance = offsets[target] as i64 - offsets[at + 1] as i64;
         let is_short = encoded.fixup.as_ref().is_some_and(|field| field.size == 1);
         if is_short && i8::try_from(distance).is_err() {
             *encoded = encode(piece, Reach::Near).map_err(|error| vec![error])?;

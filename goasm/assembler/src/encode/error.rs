@@ -29,10 +29,12 @@ pub enum EncodeError {
         expected: String,
     },
     /// A number is too large or too small.
-    #[error("{mnemonic}: {value} does not fit: expected {low} to {high}")]
+    #[error("{mnemonic}: the {what} {value} does not fit: expected {low} to {high}")]
     Range {
         /// The instruction.
         mnemonic: String,
+        /// What the number is: `number`, or `offset` for an address.
+        what: &'static str,
         /// The number.
         value: i64,
         /// The smallest that fits.
@@ -78,7 +80,9 @@ impl EncodeError {
         match misfit {
             Misfit::Operands => EncodeError::Operands { mnemonic, given: given(operands), expected: expected(forms) },
             Misfit::Suffix(what) => EncodeError::Suffixes { mnemonic, what },
-            Misfit::Number { value, range: (low, high) } => EncodeError::Range { mnemonic, value, low, high },
+            Misfit::Number { value, range: (low, high) } => {
+                EncodeError::Range { mnemonic, what: "number", value, low, high }
+            }
         }
     }
 }

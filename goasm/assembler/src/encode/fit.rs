@@ -19,14 +19,14 @@ pub(super) enum Misfit {
 }
 
 impl Misfit {
-    /// Of two reasons, the one that was nearer to fitting.
+    /// Of two reasons, the one that was nearer to fitting; of equal ones the later, whose form can do more.
     pub(super) fn nearer(self, other: Misfit) -> Misfit {
         let rank = |misfit| match misfit {
             Misfit::Operands => (0, 0),
             Misfit::Suffix(_) => (1, 0),
             Misfit::Number { range: (low, high), .. } => (2, high.abs_diff(low)),
         };
-        if rank(other) > rank(self) { other } else { self }
+        if rank(other) >= rank(self) { other } else { self }
     }
 }
 
@@ -346,7 +346,13 @@ pub(super) fn check_memory(mnemonic: &str, operands: &[Operand]) -> Result<(), E
         if let Operand::Memory(Memory { displacement: value, is_symbol: false, is_thread_local: false, .. }) = *operand
             && !range.contains(&value)
         {
-            return Err(EncodeError::Range { mnemonic: mnemonic.into(), value, low: *range.start(), high });
+            return Err(EncodeError::Range {
+                mnemonic: mnemonic.into(),
+                what: "offset",
+                value,
+                low: *range.start(),
+                high,
+            });
         }
     }
     Ok(())

@@ -31,9 +31,10 @@ pub(super) fn table() -> HashMap<String, Vec<Form>> {
         for code in by_mnemonic.get(mnemonic).into_iter().flatten() {
             let Some(vector) = source_length(*code) else { continue };
             table.claim(&[*code]);
-            table.add(&format!("{stem}{}", vector.letter()), &[*code], &Shape::PLAIN);
             if *unsuffixed == Some(vector) {
                 table.add(stem, &[*code], &Shape::PLAIN);
+            } else {
+                table.add(&format!("{stem}{}", vector.letter()), &[*code], &Shape::PLAIN);
             }
         }
     }
@@ -55,6 +56,7 @@ pub(super) fn table() -> HashMap<String, Vec<Form>> {
             table.forms.insert((*alias).to_string(), forms);
         }
     }
+    table.forms.retain(|name, forms| !forms.is_empty() && !names::NOT_IN_GO.contains(&name.as_str()));
     for forms in table.forms.values_mut() {
         // The sort is stable: what iced-x86 lists first stays first.
         forms.sort_by_key(Form::class);

@@ -23,7 +23,7 @@ pub(super) const UNKNOWN: &[Code] = &[
 
 /// Changes what iced-x86 says of the operands.
 pub(super) fn amend(code: Code, wants: &mut [Want]) {
-    if code == Code::Extractps_rm32_xmm_imm8 {
+    if matches!(code, Code::Extractps_rm32_xmm_imm8 | Code::Extractps_r64m32_xmm_imm8) {
         // The number is one of four elements. Everywhere else Go leaves it to the machine to ignore what it does not use.
         wants[2] = Want::Number(Number::TwoBits);
     }
@@ -58,4 +58,9 @@ pub(super) fn comes_late(code: Code) -> bool {
 /// Whether an address is computed in 32 bits, so that its displacement may be written without a sign.
 pub(crate) fn wraps_displacement(mnemonic: &str) -> bool {
     mnemonic == "LEAL"
+}
+
+/// Whether Go takes the number at the end without a dollar, as an older assembler had it. Without one it is an address.
+pub(crate) fn has_bare_number(mnemonic: &str) -> bool {
+    matches!(mnemonic, "CMPPD" | "CMPPS" | "CMPSD" | "CMPSS")
 }

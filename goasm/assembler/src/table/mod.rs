@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::syntax::Special;
-pub(crate) use exceptions::wraps_displacement;
+pub(crate) use exceptions::{has_bare_number, wraps_displacement};
 pub(crate) use form::{Family, Form, Slot};
 pub(crate) use want::{Number, Vector, Want, Width};
 
@@ -42,13 +42,21 @@ pub fn mnemonics() -> impl Iterator<Item = &'static str> {
     TABLE.keys().map(String::as_str).chain(names::RAW.iter().map(|(name, _)| *name))
 }
 
-/// The known name that is nearest to `mnemonic`, if one is near enough to have been meant.
+/// The known name that is nearest to `mnemonic`, if one is near enough to have been meant: Go's name for what Intel calls
+/// so, or else one that differs in a few letters.
 pub(crate) fn nearest(mnemonic: &str) -> Option<&'static str> {
+    let is_intel_s = |form: &Form| format!("{:?}", form.code.mnemonic()).eq_ignore_ascii_case(mnemonic);
+    let renamed = TABLE.iter().filter(|(_, forms)| forms.iter().any(is_intel_s)).map(|(name, _)| name.as_str());
+    if let Some(name) = renamed.min() {
+        return Some(name);
+    }
     // A third of the letters wrong is another word.
     let limit = (mnemonic.len() / 3).clamp(1, 3);
+    // Of equally near ones: the first letter is hardly ever the wrong one.
+    let begins = |name: &str| name.bytes().next() == mnemonic.bytes().next();
     mnemonics()
-        .map(|name| (strsim::osa_distance(name, mnemonic), name))
-        .filter(|(distance, _)| *distance <= limit)
+        .map(|name| (strsim::osa_distance(name, mnemonic), !begins(name), name))
+        .filter(|(distance, ..)| *distance <= limit)
         .min()
-        .map(|(_, name)| name)
+        .map(|(.., name)| name)
 }

@@ -157,6 +157,12 @@ impl Go {
     }
 }
 
+/// What a command prints, whether it succeeds or not.
+pub fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    String::from_utf8(output.stdout).expect("Go prints UTF-8")
+}
+
 /// What a command prints. It must succeed.
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));

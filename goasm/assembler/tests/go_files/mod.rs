@@ -1,7 +1,6 @@
 //! Go's own test files: where they are, and their lines as machine instructions.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,7 +60,7 @@ pub fn allowed(comment: &str) -> Vec<Vec<u8>> {
 
 /// `4889c3`.
 pub fn bytes(hex: &str) -> Option<Vec<u8>> {
-    if hex.is_empty() || hex.len() % 2 != 0 || !hex.is_ascii() {
+    if hex.is_empty() || !hex.len().is_multiple_of(2) || !hex.is_ascii() {
         return None;
     }
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()
@@ -141,12 +140,23 @@ fn number(text: &str) -> Option<i64> {
     Some(if negative { value.wrapping_neg() } else { value })
 }
 
-/// The bytes that Go's assembler makes of each line of a file, by line number.
-pub fn assembled_by_go(goroot: &Path, path: &Path) -> HashMap<usize, Vec<u8>> {
-    let output =
-        std::env::temp_dir().join(format!("goasm-{}-{}.o", std::process::id(), path.file_stem().unwrap().display()));
+/// An instruction as Go's assembler lists it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The line of the source.
+    pub line: usize,
+    /// Mnemonic, tab and operands.
+    pub source: String,
+    /// Its bytes, zeros where the linker puts something.
+    pub bytes: Vec<u8>,
+}
+
+/// What Go's assembler lists for a file; empty if it does not take it.
+pub fn assembled_by_go(goroot: &Path, path: &Path) -> Vec<Listed> {
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let output = std::env::temp_dir().join(format!("goasm-{}-{name}.o", std::process::id()));
     let listing = Command::new(goroot.join("bin/go"))
-        .args(["tool", "asm", "-S", "-p", "p", "-I"])
+        .args(["tool", "asm", "-S", "-p", "p", "-D", "GOOS_linux", "-D", "GOARCH_amd64", "-I"])
         .arg(goroot.join("pkg/include"))
         .arg("-o")
         .args([&output, path])
@@ -156,21 +166,36 @@ pub fn assembled_by_go(goroot: &Path, path: &Path) -> HashMap<usize, Vec<u8>> {
     // Best effort: the file is in the directory for temporary ones.
     let _ = std::fs::remove_file(&output);
     let listing = String::from_utf8_lossy(&listing.stdout);
-    let mut starts: Vec<(usize, usize)> = Vec::new();
+    let mut listed = Vec::new();
+    let mut function: Vec<(usize, Listed)> = Vec::new();
     let mut code: Vec<u8> = Vec::new();
     for line in listing.lines() {
-        let Some(rest) = line.strip_prefix("\t0x") else { continue };
-        let Some((offset, rest)) = rest.split_once(' ') else { continue };
+        let Some((offset, rest)) = line.strip_prefix("\t0x").and_then(|rest| rest.split_once(' ')) else {
+            // A function ends where something else begins.
+            listed.append(&mut cut(&mut function, &mut code));
+            continue;
+        };
         let Ok(offset) = usize::from_str_radix(offset, 16) else { continue };
-        match rest.split_once(".s:").and_then(|(_, rest)| rest.split_once(')')) {
-            Some((number, _)) => starts.push((offset, number.parse().expect("a line number"))),
-            // Sixteen bytes, then the same as characters.
-            None => {
-                code.extend(rest.split("  ").next().unwrap_or("").split(' ').filter_map(|hex| bytes(hex.trim())?.pop()))
+        match rest.split_once(".s:").and_then(|(_, rest)| rest.split_once(")\t")) {
+            Some((line, source)) => {
+                let line = line.parse().expect("a line number");
+                function.push((offset, Listed { line, source: source.into(), bytes: Vec::new() }));
             }
+            // Sixteen bytes, then the same as characters.
+            None => code.extend(rest.split("  ").next().unwrap_or("").split(' ').filter_map(|hex| bytes(hex)?.pop())),
         }
     }
-    let ends = starts.iter().skip(1).map(|(offset, _)| *offset).chain([code.len()]);
-    let pieces = starts.iter().zip(ends).filter_map(|((start, number), end)| Some((*number, code.get(*start..end)?)));
-    pieces.filter(|(_, piece)| !piece.is_empty()).map(|(number, piece)| (number, piece.to_vec())).collect()
+    listed.append(&mut cut(&mut function, &mut code));
+    listed
+}
+
+/// Gives each instruction of a function its bytes. Empties both, for the next function.
+fn cut(function: &mut Vec<(usize, Listed)>, code: &mut Vec<u8>) -> Vec<Listed> {
+    let code = std::mem::take(code);
+    let ends: Vec<usize> = function.iter().skip(1).map(|(offset, _)| *offset).chain([code.len()]).collect();
+    let pieces = std::mem::take(function).into_iter().zip(ends).filter_map(|((start, listed), end)| {
+        let bytes = code.get(start..end).filter(|bytes| !bytes.is_empty())?.to_vec();
+        Some(Listed { bytes, ..listed })
+    });
+    pieces.collect()
 }

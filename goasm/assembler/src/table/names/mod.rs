@@ -109,8 +109,8 @@ pub(super) const SIZED: &[(&str, M, usize)] = &[
     ("XOR", M::Xor, 0),
 ];
 
-/// Go's beginning of the name, Intel's mnemonic, and which of them has the name without a letter too. The letter is that
-/// of the vector that is read, because the one that is written does not tell.
+/// Go's beginning of the name, Intel's mnemonic, and the length that has no letter. The letter is that of the vector that
+/// is read, because the one that is written does not tell.
 pub(super) const BY_LENGTH: &[(&str, M, Option<Vector>)] = &[
     ("VCVTPD2DQ", M::Vcvtpd2dq, Some(Vector::Z)),
     ("VCVTPD2PS", M::Vcvtpd2ps, Some(Vector::Z)),
@@ -161,6 +161,47 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("SALL", "SHLL"),
     ("SALQ", "SHLQ"),
     ("SALW", "SHLW"),
+];
+
+/// Names that the rules give, and Go does not: other words for what has a name, what no machine of today does, what Go
+/// names but does not encode (`ENTER`, `FFREE`), and what is an instruction that emits nothing (`NOP`).
+pub(super) const NOT_IN_GO: &[&str] = &[
+    "BSWAPW",
+    "ENDBR32",
+    "ENTER",
+    "FCOMP",
+    "FDISI",
+    "FENI",
+    "FFREE",
+    "FFREEP",
+    "FISTTP",
+    "FNDISI",
+    "FNENI",
+    "FNSAVE",
+    "FNSETPM",
+    "FNSTENV",
+    "FSETPM",
+    "FSTP",
+    "FSTPNCE",
+    "FXCH",
+    "GF2P8AFFINEINVQB",
+    "GF2P8AFFINEQB",
+    "GF2P8MULB",
+    "INT3",
+    "JRCXZ",
+    "LOOPE",
+    "MOV",
+    "MOVSXD",
+    "NOP",
+    "NOPQ",
+    "PCMPESTRI64",
+    "PCMPESTRM64",
+    "RESERVEDNOP",
+    "SAL",
+    "SYSRETQ",
+    "UD0",
+    "VPCMPESTRI64",
+    "VPCMPESTRM64",
 ];
 
 /// Special registers, with the names of what loads and what stores them: Go writes all of it as moves.
