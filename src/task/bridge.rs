@@ -255,7 +255,7 @@ macro_rules! mapped {
 macro_rules! __mapped_module {
     ($vis:vis $name:ident, $args:ty, $results:ty, $symbol:literal $(, $unsafe:tt)?) => {
         #[doc(hidden)]
-        #[allow(unused_imports)]
+        #[allow(unused_imports, non_snake_case)]
         $vis mod $name {
             use super::*;
             /// The function with its signature.

@@ -141,7 +141,7 @@ impl Component {
     }
 
     /// The component itself or the part of it that has this name: `p_len` of `p`.
-    pub fn find(self, name: &str) -> Option<Component> {
+    fn find(self, name: &str) -> Option<Component> {
         if name == self.name {
             return Some(self);
         }

@@ -3,8 +3,8 @@
 //! The questions are those of Go's `asmdecl` and `framepointer` analyses. They differ from these where vet is known to err:
 //!
 //! - Vet reads lines; here macros are expanded, so what stands in a macro is checked in each function that uses it.
-//! - Vet guesses widths from the last letters of mnemonics. Here conversions, CMOV, VMOVD, inserts, extracts, broadcasts, `CALL` and
-//!   `CMPXCHG8B` have their true ones, and an array may be moved as a whole by an instruction of its width.
+//! - Vet guesses widths from the last letters of mnemonics. Here conversions, extending moves, CMOV, VMOVD, inserts, extracts, broadcasts,
+//!   `CALL` and `CMPXCHG8B` have their true ones, and an array may be moved as a whole by an instruction of its width.
 //! - Vet asks whether a result named `ret` is written. Here each result is asked for, whatever its name. The address of the whole frame,
 //!   `argframe+0(FP)`, or in a NOFRAME function the hardware's SP, can reach all of them.
 //! - Vet forgets about the saved BP when it says which argument `off(SP)` is, and does not see that PUSH moves SP.
@@ -107,7 +107,7 @@ fn check_args(function: &Function, signature: &Signature, found: &mut Vec<Diagno
         Some(args) if u64::try_from(args) == Ok(expected) => return,
         None if expected == 0 => return,
         None => "gives no size of arguments and results".to_string(),
-        Some(args) => format!("gives {args} bytes of arguments and results"),
+        Some(args) => format!("gives {} of arguments and results", bytes(args.unsigned_abs())),
     };
     let (symbol, frame) = (spell(&signature.name), function.frame);
     found.push(
@@ -124,6 +124,14 @@ fn spell(name: &str) -> String {
     match name.rsplit_once('.') {
         Some((package, name)) => format!("{}·{name}", package.replace('/', "∕")),
         None => name.to_string(),
+    }
+}
+
+/// "1 byte", "2 bytes".
+fn bytes(n: u64) -> String {
+    match n {
+        1 => "1 byte".to_string(),
+        n => format!("{n} bytes"),
     }
 }
 

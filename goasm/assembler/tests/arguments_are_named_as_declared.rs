@@ -75,7 +75,7 @@ fn wrong_ones_are_told_what_is_right() {
         ("MOVL n+64(FP), AX", "2:7: MOVL moves 4 bytes, but n: u64 has 8"),
         ("MOVL AX, ok+72(FP)", "2:11: MOVL moves 4 bytes, but ok: bool has 1"),
         ("MOVL p_len+16(FP), AX", "2:7: MOVL moves 4 bytes, but the length of p: &[u8] has 8"),
-        ("MOVBLZX b+0(FP), AX", "2:10: MOVBLZX moves 1 bytes, but b: i32 has 4"),
+        ("MOVBLZX b+0(FP), AX", "2:10: MOVBLZX moves 1 byte, but b: i32 has 4"),
         ("MOVOU p_base+8(FP), X0", "2:8: MOVOU moves 16 bytes, but the address of p: &[u8] has 8"),
         ("CVTSQ2SD b+0(FP), X0", "2:11: CVTSQ2SD moves 8 bytes, but b: i32 has 4"),
         ("CMOVQEQ b+0(FP), AX", "2:10: CMOVQEQ moves 8 bytes, but b: i32 has 4"),

@@ -18,7 +18,7 @@ fn each_result_is_asked_for_at_each_return() {
         "·f(SB), NOSPLIT, $0-12\n\tCMPL a+0(FP), $0\n\tJEQ zero\n\tMOVL $1, n+8(FP)\n\tRET\nzero:\n\tRET",
         "fn f(a: u32) -> (n: u32, ok: bool)",
     );
-    let message = "RET, but nothing has written the 1 bytes of ok: bool at ok+12(FP)";
+    let message = "RET, but nothing has written the 1 byte of ok: bool at ok+12(FP)";
     let size = "1:1: TEXT ·f gives 12 bytes of arguments and results, but `fn f(a: u32) -> (n: u32, ok: bool)` has 13: `$0-13`";
     assert_eq!(found, [size.to_string(), format!("5:2: {message}"), format!("7:2: {message}")]);
 }

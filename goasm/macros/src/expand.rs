@@ -243,3 +243,6 @@ fn results(results: &[Declared], returned: &Ident) -> TokenStream {
 fn param_name(param: &Declared, index: usize) -> Ident {
     param.name.clone().unwrap_or_else(|| format_ident!("__arg{index}", span = Span::mixed_site()))
 }
+
+#[cfg(test)]
+mod tests;

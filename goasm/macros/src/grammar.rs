@@ -230,3 +230,6 @@ impl Declaration {
         self.name.span()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Whether each `name+off(FP)` is a value of the signature, at its offset, with its width.
 
-use super::{Function, memory, width};
+use super::{Function, bytes, memory, width};
 use crate::diagnostic::Diagnostic;
 use crate::signature::{Component, Signature, Type};
 use crate::syntax::{Base, Instruction, Operand, Spanned};
@@ -34,8 +34,8 @@ fn check_operand(instruction: &Instruction, spanned: &Spanned, signature: &Signa
         let mut right = component.parts(3).iter().map(reference).collect::<Vec<_>>();
         right.insert(0, reference(&component));
         let distance = match memory.offset {
-            offset @ ..0 => format!("{} bytes before the arguments", offset.unsigned_abs()),
-            offset => format!("{offset} bytes into the arguments"),
+            offset @ ..0 => format!("{} before the arguments", bytes(offset.unsigned_abs())),
+            offset => format!("{} into the arguments", bytes(offset.unsigned_abs())),
         };
         return error(format!("{written} is {distance}, but {} is at {}", component.what, right.join(", ")));
     }
@@ -45,7 +45,7 @@ fn check_operand(instruction: &Instruction, spanned: &Spanned, signature: &Signa
     if let Operand::Address(_) = spanned.operand {
         return match width {
             8 => None,
-            _ => error(format!("{mnemonic} moves {width} bytes, but the address of {} has 8", component.what)),
+            _ => error(format!("{mnemonic} moves {}, but the address of {} has 8", bytes(width), component.what)),
         };
     }
     if fits(width, &component) {
@@ -54,7 +54,7 @@ fn check_operand(instruction: &Instruction, spanned: &Spanned, signature: &Signa
     let parts = component.parts(3).iter().map(reference).collect::<Vec<_>>();
     let mut diagnostic = Diagnostic::new(
         &spanned.position,
-        format!("{mnemonic} moves {width} bytes, but {} has {}", component.what, component.ty.size()),
+        format!("{mnemonic} moves {}, but {} has {}", bytes(width), component.what, component.ty.size()),
     );
     if !parts.is_empty() {
         diagnostic = diagnostic.note(format!("Its parts are {}.", parts.join(", ")));

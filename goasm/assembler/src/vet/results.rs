@@ -2,7 +2,7 @@
 //!
 //! As in `go vet`, it is enough that the result or a part of it is named somewhere in the function: who takes its address writes it, too.
 
-use super::{Function, memory};
+use super::{Function, bytes, memory};
 use crate::diagnostic::Diagnostic;
 use crate::signature::Signature;
 use crate::syntax::{Base, Instruction, Operand, Register};
@@ -37,19 +37,24 @@ pub(super) fn check(function: &Function, signature: &Signature, found: &mut Vec<
         let component = result.component();
         let is_named = operands().filter_map(|operand| memory(&operand.operand)).any(|memory| {
             memory.base == Some(Base::Fp)
-                && memory.symbol.as_ref().is_some_and(|symbol| component.clone().find(&symbol.name).is_some())
+                && memory.symbol.as_ref().is_some_and(|symbol| is_part(&symbol.name, &component.name))
         });
         if !is_named {
             found.extend(returns().map(|(position, _)| {
-                let (what, offset, size) = (&component.what, component.offset, component.ty.size());
+                let (what, offset, size) = (&component.what, component.offset, bytes(component.ty.size()));
                 let name = &component.name;
                 Diagnostic::new(
                     position,
-                    format!("RET, but nothing has written the {size} bytes of {what} at {name}+{offset}(FP)"),
+                    format!("RET, but nothing has written the {size} of {what} at {name}+{offset}(FP)"),
                 )
             }));
         }
     }
+}
+
+/// Whether it is meant as the result or a part of it. A part that it does not have is another mistake, which is reported as such.
+fn is_part(name: &str, result: &str) -> bool {
+    name.strip_prefix(result).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
 /// The first result registers, and the system call, which writes one of them.

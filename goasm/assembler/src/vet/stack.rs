@@ -1,6 +1,6 @@
 //! Uses of SP and BP that reach where they should not. Asked of every function, with a signature or without.
 
-use super::{Function, memory, spell};
+use super::{Function, bytes, memory, spell};
 use crate::diagnostic::Diagnostic;
 use crate::syntax::{Base, Index, Instruction, Operand, Register};
 
@@ -11,7 +11,8 @@ pub(super) fn check(function: &Function, found: &mut Vec<Diagnostic>) {
 
 /// `off(SP)` above the frame reaches the return address and the arguments, which have names for it.
 fn check_sp(function: &Function, found: &mut Vec<Diagnostic>) {
-    if function.is_noframe() {
+    // `$-8`, in Go's runtime, says that not even a return address is there.
+    if function.is_noframe() || function.frame < 0 {
         return;
     }
     // Where the return address is, below which lies the saved BP if there is a frame at all.
@@ -33,12 +34,14 @@ fn check_sp(function: &Function, found: &mut Vec<Diagnostic>) {
             if memory.base != Some(Base::Register(Register::RSP)) || memory.symbol.is_some() || offset < limit {
                 continue;
             }
-            let frame = function.frame;
             let name = spell(&function.symbol.name);
             found.push(
                 Diagnostic::new(
                     &spanned.position,
-                    format!("`{offset}(SP)` is beyond the frame of {name}, which has {frame} bytes"),
+                    format!(
+                        "`{offset}(SP)` is beyond the frame of {name}, which has {}",
+                        bytes(function.frame.unsigned_abs())
+                    ),
                 )
                 .note(if offset < args {
                     "The return address is there.".to_string()

@@ -1,0 +1,152 @@
+//! What the macros write, without a compiler: the assembler works, the Rust is read as text.
+
+use super::{asm, include};
+use crate::assembly::Surroundings;
+use goasm_assembler::diagnostic::Position;
+use std::fs;
+use std::path::PathBuf;
+
+/// A crate in a directory of its own, which goes with it.
+struct Crate(PathBuf);
+
+impl Crate {
+    fn new(name: &str, source: &str) -> Crate {
+        let root = std::env::temp_dir().join(format!("goasm-expand-{name}-{}", std::process::id()));
+        fs::create_dir_all(root.join("src/include")).unwrap();
+        fs::write(root.join("src/x.s"), source).unwrap();
+        Crate(root)
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            crate_name: Some("demo".to_string()),
+            root: self.0.clone(),
+            // Elsewhere, so that paths are whole: the test's process does not run in the crate.
+            working_dir: PathBuf::from("/nowhere"),
+            place: |_| Position { file: "src/lib.rs".into(), line: 3, column: 9 },
+        }
+    }
+
+    /// The expansion, with paths as if the compiler ran in the crate.
+    fn include(&self, input: &str) -> String {
+        let expansion = include(input.parse().unwrap(), &self.surroundings()).to_string();
+        expansion.replace(&format!("{}/", self.0.display()), "")
+    }
+}
+
+impl Drop for Crate {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The texts of all `compile_error!`s.
+fn errors(expansion: &str) -> Vec<String> {
+    let file: syn::File = syn::parse_str(expansion).unwrap();
+    let error = |item: syn::Item| match item {
+        syn::Item::Macro(item) if item.mac.path.segments.last().unwrap().ident == "compile_error" => {
+            Some(item.mac.parse_body::<syn::LitStr>().unwrap().value())
+        }
+        _ => None,
+    };
+    file.items.into_iter().filter_map(error).collect()
+}
+
+const ADD: &str = "TEXT ·add(SB), 4, $0-13\n\tMOVL a+0(FP), AX\n\tMOVL AX, sum+8(FP)\n\tMOVB AX, carry+12(FP)\n\tRET\n";
+
+#[test]
+fn symbols_begin_with_the_crate_or_the_package() {
+    let demo = Crate::new("symbols", ADD);
+    let block = "unsafe extern \"ABI0\" { pub safe fn add(a: i32, b: i32) -> (sum: i32, carry: bool); }";
+    assert!(demo.include(&format!("\"src/x.s\"; {block}")).contains("\"demo.add\""));
+    assert!(demo.include(&format!("\"src/x.s\", package(\"math/big\"); {block}")).contains("\"math/big.add\""));
+}
+
+#[test]
+fn every_file_that_is_read_is_watched() {
+    let demo = Crate::new("watched", &format!("#include \"own.h\"\n{ADD}"));
+    fs::write(demo.0.join("src/include/own.h"), "#define OWN\n").unwrap();
+    let expansion = demo.include("\"src/x.s\", include_dir(\"src/include\");");
+    for file in ["/src/x.s", "/src/include/own.h"] {
+        let watched =
+            format!("include_bytes ! (:: core :: concat ! (:: core :: env ! (\"CARGO_MANIFEST_DIR\") , \"{file}\"))");
+        assert!(expansion.contains(&watched), "{file} in {expansion}");
+    }
+}
+
+#[test]
+fn every_mistake_is_an_error_at_its_line() {
+    let source = "TEXT ·add(SB), 4, $0-13\n\tMOVL b+8(FP), AX\n\tMOVQ a+0(FP), AX\n\tMOVL AX, sum+8(FP)\n\tMOVB AX, carry+12(FP)\n\tRET\n";
+    let demo = Crate::new("mistakes", source);
+    let expansion = demo
+        .include("\"src/x.s\"; unsafe extern \"ABI0\" { safe fn add(a: i32, b: i32) -> (sum: i32, carry: bool); safe fn sub(); }");
+    let expected = [
+        "src/x.s:2:7: `b+8(FP)` is 8 bytes into the arguments, but b: i32 is at b+4(FP)\n\n    \tMOVL b+8(FP), AX\n    \t     ^\n",
+        "src/x.s:3:7: MOVQ moves 8 bytes, but a: i32 has 4\n\n    \tMOVQ a+0(FP), AX\n    \t     ^\n",
+        "no TEXT defines `·sub(SB)`, which `fn sub()` declares\nnote: Static functions, `name<>(SB)`, cannot be declared.",
+    ];
+    assert_eq!(errors(&expansion), expected);
+    // So that callers are not told that it is missing.
+    assert!(expansion.contains("fn add (a : i32 , b : i32) -> (i32 , bool)"), "{expansion}");
+}
+
+#[test]
+fn what_the_assembler_refuses_is_an_error_too() {
+    for (name, source, expected) in [
+        ("unknown", "TEXT ·f(SB), 4, $0\n\tMOVZ AX, BX\n\tRET\n", "src/x.s:2:2: "),
+        ("parse", "TEXT ·f(SB), 4, $0\n\tMOVQ (AX, BX\n\tRET\n", "src/x.s:2:"),
+        ("chain", "TEXT ·f(SB), 4, $4000\n\tCALL ·f(SB)\n\tRET\n", "src/x.s:"),
+    ] {
+        let demo = Crate::new(name, source);
+        let found = errors(&demo.include("\"src/x.s\";"));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let demo = Crate::new("missing", "");
+    let found = errors(&demo.include("\"src/y.s\";"));
+    assert!(found.len() == 1 && found[0].contains("src/y.s"), "{found:?}");
+}
+
+#[test]
+fn a_text_has_the_lines_and_columns_of_its_place() {
+    let demo = Crate::new("inline", "");
+    let text = "r#\"TEXT ·f(SB), 4, $0-8\n    MOVL x+0(FP), AX\n    RET\n\"#; unsafe extern \"ABI0\" { fn f(x: u64); }";
+    let expansion = asm(text.parse().unwrap(), &demo.surroundings()).to_string();
+    assert_eq!(errors(&expansion), ["src/lib.rs:4:10: MOVL moves 4 bytes, but x: u64 has 8"]);
+    let text = "r#\"TEXT ·f(SB), 4, $0-16\n    RET\n\"#; unsafe extern \"ABI0\" { fn f(x: u64); }";
+    let expansion = asm(text.parse().unwrap(), &demo.surroundings()).to_string();
+    // Behind `r#"`, which begins at column 9.
+    assert!(errors(&expansion)[0].starts_with("src/lib.rs:3:12: TEXT ·f gives 16 bytes"), "{expansion}");
+}
+
+#[test]
+fn more_values_than_a_call_can_take_are_refused() {
+    let demo = Crate::new("many", "");
+    let many = (0..17).map(|i| format!("a{i}: u8")).collect::<Vec<_>>().join(", ");
+    let expansion = demo.include(&format!("\"src/x.s\"; unsafe extern \"ABI0\" {{ fn f({many}); }}"));
+    assert_eq!(errors(&expansion), ["more than 16 arguments or results: pass a reference to a struct"]);
+}
+
+#[test]
+fn without_a_crate_name_a_package_has_to_be_given() {
+    let demo = Crate::new("nameless", "TEXT ·f(SB), 4, $0\n\tRET\n");
+    let surroundings = || Surroundings { crate_name: None, ..demo.surroundings() };
+    let found = errors(&include("\"src/x.s\";".parse().unwrap(), &surroundings()).to_string());
+    assert!(found[0].contains("package("), "{found:?}");
+    assert_eq!(errors(&include("\"src/x.s\", package(\"p\");".parse().unwrap(), &surroundings()).to_string()), [""; 0]);
+}
+
+#[test]
+fn attributes_and_lifetimes_stay() {
+    let demo = Crate::new("attributes", "TEXT ·f(SB), 4, $0-48\n\tMOVQ AX, ret+24(FP)\n\tRET\n");
+    let expansion = demo.include(
+        "\"src/x.s\"; unsafe extern \"ABI0\" { /** Doc. */ #[must_use] #[cfg(unix)] pub(crate) fn f<'a>(p: &'a [u8]) -> &'a [u8]; }",
+    );
+    assert!(expansion.contains("pub (crate) unsafe fn f < 'a > (p : & 'a [u8]) -> & 'a [u8]"), "{expansion}");
+    for attribute in ["Doc.", "# [must_use]", "# [cfg (unix)] :: goasm :: morestack :: __mapped_module"] {
+        assert!(expansion.contains(attribute), "{attribute} in {expansion}");
+    }
+}
