@@ -73,8 +73,11 @@ impl Comparison {
         for dir in &include_dirs {
             command.arg("-I").arg(dir);
         }
+        // One for each comparison, because they run side by side.
+        let object =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("parser_agrees_with_go-{:p}.o", &raw const *self));
         // That some of it cannot be encoded does not matter here.
-        let printed = output(command.args(["-debug", "-p", package, "-o", "/dev/null"]).arg(path));
+        let printed = output(command.args(["-debug", "-p", package, "-o"]).arg(object).arg(path));
         let parsed = match parse_file(path, &Options { include_dirs, ..Options::default() }) {
             Ok(parsed) => parsed,
             Err(errors) => return self.different.extend(errors.iter().map(ToString::to_string)),

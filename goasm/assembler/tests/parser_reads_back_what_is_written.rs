@@ -69,12 +69,13 @@ fn symbol() -> impl Strategy<Value = (String, Symbol)> {
 /// Memory that has a name or none.
 fn memory() -> impl Strategy<Value = (String, Memory)> {
     let offset = prop_oneof![Just(0), -64_i64..64, any::<i32>().prop_map(i64::from), any::<i64>()];
-    let named =
-        (symbol(), offset.clone(), 0_usize..3, index()).prop_map(|((name, symbol), offset, base, (index_text, index))| {
+    let named = (symbol(), offset.clone(), 0_usize..3, index()).prop_map(
+        |((name, symbol), offset, base, (index_text, index))| {
             let (base_text, base) = [("SB", Base::Sb), ("FP", Base::Fp), ("SP", Base::VirtualSp)][base];
             let text = format!("{name}{offset:+}({base_text}){index_text}");
             (text, Memory { symbol: Some(symbol), offset, base: Some(base), index })
-        });
+        },
+    );
     let located = (general(), offset, index()).prop_map(|((name, register), offset, (index_text, index))| {
         let text = format!("{offset}({name}){index_text}");
         (text, Memory { symbol: None, offset, base: Some(Base::Register(register)), index })
