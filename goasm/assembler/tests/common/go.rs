@@ -59,7 +59,8 @@ impl Go {
         self.root.join("pkg/include")
     }
 
-    /// `go tool asm` for amd64 and Linux, with what `go build` defines for it.
+    /// `go tool asm` for amd64 and Linux, with what `go build` defines for it. Its output (`-o`) must be a file of the test's own: Go
+    /// removes whatever has that name when something is wrong with the source.
     pub fn assembler(&self) -> Command {
         let mut command = self.command();
         command.args(["tool", "asm", "-D", "GOOS_linux", "-D", "GOARCH_amd64", "-D", "GOAMD64_v1"]);
@@ -168,8 +169,14 @@ impl Go {
 
 /// What a command prints, whether it succeeds or not.
 pub fn output(command: &mut Command) -> String {
+    both(command).0
+}
+
+/// What a command prints, and what it has to say against it, whether it succeeds or not.
+pub fn both(command: &mut Command) -> (String, String) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    String::from_utf8(output.stdout).expect("Go prints UTF-8")
+    let text = |bytes| String::from_utf8(bytes).expect("Go prints UTF-8");
+    (text(output.stdout), text(output.stderr))
 }
 
 /// A file that is removed when nobody uses it any more.
