@@ -57,7 +57,7 @@ fn in_operands_at_random() {
     let text = format!("TEXT f(SB), 4, $0\n{}\nMOVQ (, AX\n", lines.join("\n"));
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("errors_as_go.s");
     fs::write(&path, &text).unwrap();
-    let object = path.with_extension("o");
+    let object = go.unwanted();
     let (_, said) = both(go.assembler().args(["-e", "-p", "runtime", "-o"]).arg(&object).arg(&path));
     let number = |line: &str| line.strip_prefix(path.to_str()?)?.split(':').nth(1)?.parse::<u32>().ok();
     let theirs: BTreeSet<_> = said.lines().filter_map(number).collect();
