@@ -16,12 +16,9 @@ mod stack;
 mod width;
 
 use crate::diagnostic::{Diagnostic, Position};
+use crate::object::flags;
 use crate::signature::Signature;
 use crate::syntax::{Abi, Instruction, Memory, Operand, Statement, StatementKind, Symbol};
-
-/// Values of flags as `textflag.h` has them.
-const NOSPLIT: u32 = 4;
-const NOFRAME: u32 = 512;
 
 /// Everything suspicious about the functions in `statements`, function by function; then the signatures that no function has.
 ///
@@ -70,7 +67,7 @@ impl<'a> Function<'a> {
     }
 
     fn is_noframe(&self) -> bool {
-        self.flags & NOFRAME != 0
+        self.flags & flags::NOFRAME != 0
     }
 
     /// Whether it takes its arguments and gives its results in registers.
@@ -103,7 +100,7 @@ fn functions(statements: &[Statement]) -> impl Iterator<Item = Function<'_>> {
 fn check_args(function: &Function, signature: &Signature, found: &mut Vec<Diagnostic>) {
     let expected = signature.args();
     let given = match function.args {
-        None | Some(0) if function.flags & NOSPLIT != 0 => return,
+        None | Some(0) if function.flags & flags::NOSPLIT != 0 => return,
         Some(args) if u64::try_from(args) == Ok(expected) => return,
         None if expected == 0 => return,
         None => "gives no size of arguments and results".to_string(),

@@ -82,8 +82,7 @@ fn wrong_ones_are_told_what_is_right() {
         ("MOVQ a+48(FP), AX", "2:7: MOVQ moves 8 bytes, but a: [u16; 3] has 6"),
         ("MOVL $b+0(FP), AX", "2:7: MOVL moves 4 bytes, but the address of b: i32 has 8"),
     ] {
-        let declaration = BLOCK.replace("fn block", "fn block");
-        assert_eq!(about(instruction), [message.replace("{}", &declaration)], "{instruction}");
+        assert_eq!(about(instruction), [message.replace("{}", BLOCK)], "{instruction}");
     }
 }
 
