@@ -63,8 +63,8 @@ pub enum Reach {
 
 /// Encodes an instruction.
 ///
-/// `mnemonic` is Go's, in capitals and without suffixes, `operands` are in Go's order. Of a jump that has both a short and
-/// a near form, `reach` takes one; others do not ask.
+/// `mnemonic` is Go's, in capitals and without suffixes, `operands` are in Go's order. Of a jump that has both a short
+/// and a near form, `reach` takes one; others do not ask.
 ///
 /// # Errors
 /// If there is no such instruction, or not with these operands or suffixes, or a number does not fit.
@@ -100,36 +100,6 @@ pub fn encode(mnemonic: &str, suffixes: &[String], operands: &[Operand], reach: 
     let (_, encoded) = best.ok_or_else(|| EncodeError::misfit(written, &operands, forms, misfit))?;
     fit::check_distinct(written, &encoded.instruction)?;
     Ok(encoded)
-}
-
-/// Whether Go's assembler has an instruction of this name (pseudo-instructions are none).
-#[must_use]
-pub fn is_instruction(mnemonic: &str) -> bool {
-    table::forms(mnemonic).is_some() || table::raw(mnemonic).is_some()
-}
-
-/// Whether it can be given a target in the code: a jump, a call, a loop, the beginning of a transaction.
-#[must_use]
-pub fn takes_target(mnemonic: &str) -> bool {
-    table::forms(mnemonic).is_some_and(|forms| forms.iter().any(|form| is_short(form) || is_near(form)))
-}
-
-/// Whether it is a jump that may or may not be taken: what follows it is reached, and so is its target.
-#[must_use]
-pub fn is_conditional_jump(mnemonic: &str) -> bool {
-    takes_target(mnemonic) && !matches!(mnemonic, "JMP" | "CALL")
-}
-
-/// Whether it is a jump that reaches 127 bytes in a shorter form than farther ones.
-#[must_use]
-pub fn has_short_form(mnemonic: &str) -> bool {
-    table::forms(mnemonic).is_some_and(|forms| forms.iter().any(is_short))
-}
-
-/// Whether it is a jump or call that reaches farther than 127 bytes. Loops and jumps on `CX` do not.
-#[must_use]
-pub fn has_near_form(mnemonic: &str) -> bool {
-    table::forms(mnemonic).is_some_and(|forms| forms.iter().any(is_near))
 }
 
 fn is_short(form: &Form) -> bool {

@@ -40,13 +40,20 @@ pub(crate) fn operand(cursor: &mut Cursor, is_jump: bool) -> Result<Operand, Fau
     };
     cursor.finish("the operand")?;
     match (prefix, operand) {
-        (Prefix::Star, target @ (Operand::Register(_) | Operand::Memory(_))) if is_jump => {
-            Ok(Operand::Indirect(Box::new(target)))
-        }
+        (Prefix::Star, target) if is_jump && is_place(&target) => Ok(Operand::Indirect(Box::new(target))),
         (Prefix::Star, _) => {
             Err(Fault::new(mark, "`*` stands only before the target of a jump or call: a register or memory"))
         }
         (_, operand) => Ok(operand),
+    }
+}
+
+/// Whether `*` may stand before it: a register, or memory that is more than a number.
+fn is_place(operand: &Operand) -> bool {
+    match operand {
+        Operand::Register(_) => true,
+        Operand::Memory(memory) => memory.base.is_some() || memory.index.is_some(),
+        _ => false,
     }
 }
 

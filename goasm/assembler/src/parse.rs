@@ -9,7 +9,7 @@ use crate::lex::{Kind, Token};
 use crate::operand::operand;
 use crate::preprocess::{Fault, Preprocessor};
 use crate::source;
-use crate::syntax::{Instruction, Operand, Spanned, Statement, StatementKind};
+use crate::syntax::{Base, Instruction, Operand, Spanned, Statement, StatementKind};
 
 mod directive;
 mod names;
@@ -208,6 +208,9 @@ impl Parser<'_> {
             }
             operands.push(Spanned { position: self.position(first), operand });
         }
+        if is_jump {
+            check_target(name, rest, &operands)?;
+        }
         Ok(Instruction { mnemonic: name.text.to_string(), suffixes, operands })
     }
 }
@@ -215,6 +218,30 @@ impl Parser<'_> {
 /// Whether the operand of this instruction may be a label.
 fn is_jump(mnemonic: &str) -> bool {
     mnemonic.starts_with('J') || mnemonic.starts_with("LOOP") || matches!(mnemonic, "CALL" | "XBEGIN")
+}
+
+/// Whether a jump or call can go where its last operand is.
+fn check_target(name: &Token, tokens: &[Token], operands: &[Spanned]) -> Result<(), Fault> {
+    let is_pair = |operand: &Spanned| matches!(operand.operand, Operand::Pair(..));
+    let is_target = match operands.last().map(|target| &target.operand) {
+        _ if operands.len() > 2 || operands.iter().any(is_pair) => false,
+        Some(Operand::Memory(memory)) => !matches!(memory.base, Some(Base::Fp | Base::VirtualSp)),
+        Some(Operand::Label(_) | Operand::PcRelative(_) | Operand::Register(_) | Operand::Indirect(_)) => true,
+        // What no jump has, but another instruction of such a name may.
+        Some(Operand::Immediate(_) | Operand::Special(_)) => true,
+        Some(Operand::Address(_) | Operand::Float(_) | Operand::String(_) | Operand::Pair(..) | Operand::Range(..)) => {
+            false
+        }
+        None => false,
+    };
+    if is_target {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` goes to a label, `n(PC)`, `name(SB)`, a register, or what memory behind a register holds",
+        name.text
+    );
+    Err(Fault::new(tokens.first().unwrap_or(name), message))
 }
 
 /// The operands between the commas that are in no parentheses, each with the token behind it.

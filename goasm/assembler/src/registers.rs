@@ -25,6 +25,9 @@ const GENERAL: [(&str, &str, Register); 16] = [
     ("R15", "R15B", Register::R15),
 ];
 
+/// A second name: in functions of ABIInternal, where the current goroutine is.
+const CURRENT: (&str, Register) = ("g", Register::R14);
+
 /// Registers with names that no rule gives.
 const NAMED: [(&str, Register); 10] = [
     ("AH", Register::AH),
@@ -70,7 +73,7 @@ pub fn register(name: &str) -> Option<Operand> {
     if let Some((_, _, register)) = GENERAL.iter().find(|(full, byte, _)| *full == name || *byte == name) {
         return Some(Operand::Register(*register));
     }
-    if let Some((_, register)) = NAMED.iter().find(|(known, _)| *known == name) {
+    if let Some((_, register)) = NAMED.iter().chain([&CURRENT]).find(|(known, _)| *known == name) {
         return Some(Operand::Register(*register));
     }
     if let Some((_, special)) = SPECIAL.iter().find(|(known, _)| *known == name) {

@@ -1,8 +1,6 @@
 //! An instruction that cannot be encoded is an error that names it and says what would do.
 
-use goasm_assembler::encode::{
-    Reach, encode, has_near_form, has_short_form, is_conditional_jump, is_instruction, takes_target,
-};
+use goasm_assembler::encode::{Reach, encode};
 use goasm_assembler::machine::{Memory, Operand};
 use iced_x86::Register;
 
@@ -57,14 +55,4 @@ fn suffixes_that_do_not_fit_are_named() {
     assert_eq!(refusal("VADDPD", &["Z", "BCST"], &[X0, X0, X0]), "VADDPD: suffix .BCST: nothing can follow .Z");
     assert_eq!(refusal("VADDPD", &["Z"], &[X0, X0, X0]), "VADDPD is .Z: a mask register must be specified");
     assert_eq!(refusal("REP", &["Z"], &[]), "REP takes no suffix");
-}
-
-#[test]
-fn what_a_name_is_can_be_asked() {
-    assert!(is_instruction("ADDQ") && is_instruction("REP") && !is_instruction("NOP") && !is_instruction("TEXT"));
-    assert!(takes_target("CALL") && takes_target("JNE") && takes_target("LOOP") && !takes_target("MOVQ"));
-    assert!(is_conditional_jump("JNE") && is_conditional_jump("LOOP") && !is_conditional_jump("JMP"));
-    assert!(has_short_form("JMP") && has_near_form("JMP"));
-    assert!(has_short_form("LOOP") && !has_near_form("LOOP"));
-    assert!(!has_short_form("CALL") && has_near_form("CALL"));
 }

@@ -1,16 +1,17 @@
 //! Each line of the files that Go's assembler is tested with becomes the same instruction here.
 //!
-//! Go is the judge twice: its files say which bytes they allow for a line, and its assembler says which it makes. A line
-//! is the same instruction if it decodes to the same mnemonic and operands in the same family of encodings (legacy, VEX,
-//! EVEX) as one of these. What cannot matter is not compared: in which of two fields of the encoding a register stands,
-//! how many bytes a number takes, and the order of operands that `test` and `xchg` treat alike.
+//! Go is the judge twice: its files say which bytes they allow for a line, and its assembler says which it makes. A
+//! line is the same instruction if it decodes to the same mnemonic and operands in the same family of encodings (legacy,
+//! VEX, EVEX) as one of these. What cannot matter is not compared: in which of two fields of the encoding a register
+//! stands, how many bytes a number takes, and the order of operands that `test` and `xchg` treat alike.
 
-mod go_files;
+mod common;
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-
+use common::go::Go;
+use common::lines::{self, allowed, assemble_line, assembled_by_go};
 use iced_x86::{Decoder, DecoderOptions, EncodingKind, Formatter, GasFormatter, Mnemonic};
+use std::collections::BTreeMap;
+use std::fs;
 
 /// What became of the lines of a file.
 #[derive(Default)]
@@ -44,13 +45,12 @@ fn meaning(bytes: &[u8]) -> Vec<(EncodingKind, bool, String)> {
         .collect()
 }
 
-fn score(goroot: &Path, name: &str) -> Score {
-    let path = go_files::testdata(goroot).join(name);
-    let listed = go_files::assembled_by_go(goroot, &path).into_iter();
-    let made: HashMap<usize, Vec<u8>> = listed.map(|listed| (listed.line, listed.bytes)).collect();
+fn score(go: &Go, name: &str) -> Score {
+    let path = lines::testdata(go).join(name);
+    let made = assembled_by_go(go, &path);
     let mut score = Score::default();
-    for line in go_files::lines(&path) {
-        let allowed = go_files::allowed(&line.comment);
+    for line in lines::lines(&path) {
+        let allowed = allowed(&line.comment);
         if allowed.is_empty() {
             continue;
         }
@@ -59,22 +59,18 @@ fn score(goroot: &Path, name: &str) -> Score {
         let mut miss = |class: &str, what: String| {
             score.misses.entry(class.into()).or_default().push(format!("{}: {}: {what}", line.number, line.source));
         };
-        let encoded = match go_files::encode_line(&line.source) {
-            None => {
-                miss("not understood", String::new());
-                continue;
-            }
-            Some(Err(error)) => {
+        let bytes = match assemble_line(&line.source) {
+            Err(error) => {
                 miss("refused", error.to_string());
                 continue;
             }
-            Some(Ok(encoded)) => encoded,
+            Ok(bytes) => bytes,
         };
-        let hex: String = encoded.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        if made == Some(&encoded.bytes) {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        if made == Some(&bytes) {
             score.same_bytes += 1;
             score.same_instruction += 1;
-        } else if allowed.iter().chain(made).any(|bytes| meaning(bytes) == meaning(&encoded.bytes)) {
+        } else if allowed.iter().chain(made).any(|other| meaning(other) == meaning(&bytes)) {
             score.same_instruction += 1;
             miss("other bytes", format!("{hex}, not {made:02x?}"));
         } else {
@@ -86,8 +82,8 @@ fn score(goroot: &Path, name: &str) -> Score {
 
 /// Scores a file, prints what is not the same, and insists on a share of the same instructions, in percent.
 fn compare(name: &str, least: f64) {
-    let Some(goroot) = go_files::goroot() else { return };
-    let score = score(&goroot, name);
+    let Some(go) = Go::find() else { return };
+    let score = score(&go, name);
     let percent = |count: usize| 100.0 * count as f64 / score.lines as f64;
     println!(
         "{name}: {} lines: {} the same instruction ({:.2} %), {} the same bytes ({:.2} %)",
@@ -122,9 +118,9 @@ fn instructions_found_wanting_before() {
 
 #[test]
 fn avx_512() {
-    let Some(goroot) = go_files::goroot() else { return };
-    let directory = go_files::testdata(&goroot).join("avx512enc");
-    let mut names: Vec<String> = std::fs::read_dir(directory)
+    let Some(go) = Go::find() else { return };
+    let directory = lines::testdata(&go).join("avx512enc");
+    let mut names: Vec<String> = fs::read_dir(directory)
         .expect("Go has a directory for AVX-512")
         .map(|entry| entry.expect("its entries can be read").file_name().to_string_lossy().into_owned())
         .collect();

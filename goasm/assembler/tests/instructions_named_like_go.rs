@@ -1,10 +1,10 @@
 //! The names of instructions are Go's, all of them and no others.
 
-mod go_files;
+mod common;
 
-use std::collections::BTreeSet;
-
+use common::go::Go;
 use goasm_assembler::table::mnemonics;
+use std::collections::BTreeSet;
 
 /// What Go names, but cannot encode on this machine, or has no encoding for anywhere.
 const ONLY_IN_GO: &[&str] = &[
@@ -98,15 +98,15 @@ const ONLY_HERE: &[&str] = &[
 
 #[test]
 fn names_are_go_s() {
-    let Some(goroot) = go_files::goroot() else { return };
-    let path = goroot.join("src/cmd/internal/obj/x86/anames.go");
+    let Some(go) = Go::find() else { return };
+    let path = go.root().join("src/cmd/internal/obj/x86/anames.go");
     let text = std::fs::read_to_string(&path).expect("Go's list of names can be read");
     let (_, list) = text.split_once("Anames = ").expect("a list of names");
-    let go: BTreeSet<&str> = list.lines().filter_map(|line| line.split('"').nth(1)).collect();
+    let theirs: BTreeSet<&str> = list.lines().filter_map(|line| line.split('"').nth(1)).collect();
     let here: BTreeSet<&str> = mnemonics().collect();
-    println!("{} names in Go, {} here", go.len(), here.len());
-    let only_in_go: BTreeSet<&str> = go.difference(&here).copied().collect();
-    let only_here: BTreeSet<&str> = here.difference(&go).copied().collect();
+    println!("{} names in Go, {} here", theirs.len(), here.len());
+    let only_in_go: BTreeSet<&str> = theirs.difference(&here).copied().collect();
+    let only_here: BTreeSet<&str> = here.difference(&theirs).copied().collect();
     assert_eq!(only_in_go, ONLY_IN_GO.iter().copied().collect());
     assert_eq!(only_here, ONLY_HERE.iter().copied().collect());
 }

@@ -160,6 +160,20 @@ fn what_is_no_operand_is_an_error_with_what_was_expected() {
 }
 
 #[test]
+fn a_jump_that_goes_nowhere_is_an_error() {
+    let message = "goes to a label, `n(PC)`, `name(SB)`, a register, or what memory behind a register holds";
+    for text in ["", "x+8(FP)", "x-8(SP)", "$x(SB)", "$1.5", "$\"s\"", "DX:AX", "AX, BX, CX"] {
+        assert_eq!(errors(&function(&format!("CALL {text}"))), [format!("test.s:2:6: `CALL` {message}")], "{text}");
+    }
+    let star = "`*` stands only before the target of a jump or call: a register or memory";
+    for text in ["*8", "*$8", "*X0:X1"] {
+        let all = errors(&function(&format!("JMP {text}")));
+        assert_eq!(all.len(), 1, "{text}: {all:?}");
+    }
+    assert_eq!(errors(&function("JMP *8")), [format!("test.s:2:5: {star}")]);
+}
+
+#[test]
 fn operands_are_between_commas() {
     for (text, column, found) in [
         ("AX,", 9, "the end of the line"),

@@ -71,10 +71,6 @@ impl Resolver<'_, '_> {
             }
             reference = Some(Reference::CurrentG { addend: std::mem::take(&mut it.displacement) });
         }
-        if i32::try_from(it.displacement).is_err() {
-            let message = format!("offset {} does not fit into 32 bits", it.displacement);
-            return Err(Diagnostic::new(position, message));
-        }
         Ok((it, reference))
     }
 

@@ -17,40 +17,12 @@ pub(super) fn table() -> HashMap<String, Vec<Form>> {
     }
     let codes: Vec<Code> = Code::values().filter(|code| is_usable(*code)).collect();
     let by_mnemonic = group(&codes);
-    for (stem, mnemonic, operand) in names::SIZED {
-        let shapes = exceptions::shapes(*mnemonic);
-        for code in by_mnemonic.get(mnemonic).into_iter().flatten() {
-            let Some(letter) = width_letter(*code, *operand) else { continue };
-            table.claim(&[*code]);
-            for shape in shapes {
-                table.add(&format!("{stem}{letter}"), &[*code], shape);
-            }
-        }
-    }
-    for (stem, mnemonic, unsuffixed) in names::BY_LENGTH {
-        for code in by_mnemonic.get(mnemonic).into_iter().flatten() {
-            let Some(vector) = source_length(*code) else { continue };
-            table.claim(&[*code]);
-            if *unsuffixed == Some(vector) {
-                table.add(stem, &[*code], &Shape::PLAIN);
-            } else {
-                table.add(&format!("{stem}{}", vector.letter()), &[*code], &Shape::PLAIN);
-            }
-        }
-    }
+    table.add_sized(&by_mnemonic);
+    table.add_by_length(&by_mnemonic);
     for (intel, go, aliases) in names::CONDITIONS {
         table.add_condition(&codes, intel, go, aliases);
     }
-    for code in &codes {
-        if table.claimed.contains(code) {
-            continue;
-        }
-        let mnemonic = code.mnemonic();
-        let name = format!("{mnemonic:?}").to_uppercase();
-        for shape in exceptions::shapes(mnemonic) {
-            table.add(&name, &[*code], shape);
-        }
-    }
+    table.add_rest(&codes);
     for (alias, name) in names::ALIASES {
         if let Some(forms) = table.forms.get(*name).cloned() {
             table.forms.insert((*alias).to_string(), forms);
@@ -82,6 +54,46 @@ impl Table {
         match self.forms.get_mut(name) {
             Some(known) => known.extend(forms),
             None => drop(self.forms.insert(name.to_string(), forms.collect())),
+        }
+    }
+
+    /// What ends in the letter of a width.
+    fn add_sized(&mut self, by_mnemonic: &HashMap<Mnemonic, Vec<Code>>) {
+        for (stem, mnemonic, operand) in names::SIZED {
+            let shapes = exceptions::shapes(*mnemonic);
+            for code in by_mnemonic.get(mnemonic).into_iter().flatten() {
+                let Some(letter) = width_letter(*code, *operand) else { continue };
+                self.claim(&[*code]);
+                for shape in shapes {
+                    self.add(&format!("{stem}{letter}"), &[*code], shape);
+                }
+            }
+        }
+    }
+
+    /// What ends in the letter of a vector.
+    fn add_by_length(&mut self, by_mnemonic: &HashMap<Mnemonic, Vec<Code>>) {
+        for (stem, mnemonic, unsuffixed) in names::BY_LENGTH {
+            for code in by_mnemonic.get(mnemonic).into_iter().flatten() {
+                let Some(vector) = source_length(*code) else { continue };
+                self.claim(&[*code]);
+                if *unsuffixed == Some(vector) {
+                    self.add(stem, &[*code], &Shape::PLAIN);
+                } else {
+                    self.add(&format!("{stem}{}", vector.letter()), &[*code], &Shape::PLAIN);
+                }
+            }
+        }
+    }
+
+    /// What has no name yet: Intel's in capitals.
+    fn add_rest(&mut self, codes: &[Code]) {
+        for code in codes.iter().filter(|code| !self.claimed.contains(code)).copied().collect::<Vec<_>>() {
+            let mnemonic = code.mnemonic();
+            let name = format!("{mnemonic:?}").to_uppercase();
+            for shape in exceptions::shapes(mnemonic) {
+                self.add(&name, &[code], shape);
+            }
         }
     }
 

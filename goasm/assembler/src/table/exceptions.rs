@@ -24,7 +24,8 @@ pub(super) const UNKNOWN: &[Code] = &[
 /// Changes what iced-x86 says of the operands.
 pub(super) fn amend(code: Code, wants: &mut [Want]) {
     if matches!(code, Code::Extractps_rm32_xmm_imm8 | Code::Extractps_r64m32_xmm_imm8) {
-        // The number is one of four elements. Everywhere else Go leaves it to the machine to ignore what it does not use.
+        // The number is one of four elements. Everywhere else Go leaves it to the machine to ignore what it does not
+        // use.
         wants[2] = Want::Number(Number::TwoBits);
     }
 }

@@ -42,8 +42,8 @@ pub fn mnemonics() -> impl Iterator<Item = &'static str> {
     TABLE.keys().map(String::as_str).chain(names::RAW.iter().map(|(name, _)| *name))
 }
 
-/// The known name that is nearest to `mnemonic`, if one is near enough to have been meant: Go's name for what Intel calls
-/// so, or else one that differs in a few letters.
+/// The known name that is nearest to `mnemonic`, if one is near enough to have been meant: Go's name for what Intel
+/// calls so, or else one that differs in a few letters.
 pub(crate) fn nearest(mnemonic: &str) -> Option<&'static str> {
     let is_intel_s = |form: &Form| format!("{:?}", form.code.mnemonic()).eq_ignore_ascii_case(mnemonic);
     let renamed = TABLE.iter().filter(|(_, forms)| forms.iter().any(is_intel_s)).map(|(name, _)| name.as_str());

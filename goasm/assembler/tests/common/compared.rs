@@ -27,8 +27,9 @@ pub fn listed(
         command.arg("-I").arg(dir);
     }
     // Only in its own library does Go take ABIInternal.
-    let output =
-        command.args(["-std", "-p", package, "-S", "-o", "/dev/null"]).arg(file).output().expect("Go's assembler runs");
+    let unwanted = go.unwanted();
+    command.args(["-std", "-p", package, "-S", "-o"]).arg(&unwanted).arg(file);
+    let output = command.output().expect("Go's assembler runs");
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }

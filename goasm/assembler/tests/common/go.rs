@@ -59,12 +59,22 @@ impl Go {
         self.root.join("pkg/include")
     }
 
-    /// `go tool asm` for amd64 and Linux, with what `go build` defines for it.
+    /// `go tool asm` for amd64 and Linux, with what `go build` defines for it. Its output (`-o`) must be a file of the test's own: Go
+    /// removes whatever has that name when something is wrong with the source.
     pub fn assembler(&self) -> Command {
         let mut command = self.command();
         command.args(["tool", "asm", "-D", "GOOS_linux", "-D", "GOARCH_amd64", "-D", "GOAMD64_v1"]);
         command.arg("-I").arg(self.include_dir());
         command
+    }
+
+    /// A file for what the assembler makes and nobody wants. Never `/dev/null`: Go removes its output when it finds an error, and
+    /// whoever runs as root would have no such device any more.
+    pub fn unwanted(&self) -> Unwanted {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        fs::create_dir_all(&self.cache).expect("a directory in target");
+        Unwanted(self.cache.join(format!("unwanted-{}-{count}.o", process::id())))
     }
 
     /// `go`, for amd64 and Linux, without cgo, whatever the environment says.
@@ -159,8 +169,30 @@ impl Go {
 
 /// What a command prints, whether it succeeds or not.
 pub fn output(command: &mut Command) -> String {
+    both(command).0
+}
+
+/// What a command prints, and what it has to say against it, whether it succeeds or not.
+pub fn both(command: &mut Command) -> (String, String) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    String::from_utf8(output.stdout).expect("Go prints UTF-8")
+    let text = |bytes| String::from_utf8(bytes).expect("Go prints UTF-8");
+    (text(output.stdout), text(output.stderr))
+}
+
+/// A file that is removed when nobody uses it any more.
+pub struct Unwanted(PathBuf);
+
+impl AsRef<OsStr> for Unwanted {
+    fn as_ref(&self) -> &OsStr {
+        self.0.as_os_str()
+    }
+}
+
+impl Drop for Unwanted {
+    fn drop(&mut self) {
+        // Go has removed it if it found an error.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// What a command prints. It must succeed.

@@ -8,6 +8,7 @@ use goasm_assembler::syntax::{Operand, Statement, StatementKind};
 pub mod compared;
 pub mod declared;
 pub mod go;
+pub mod lines;
 
 /// The statements of a source, in which nothing may be wrong.
 pub fn statements(text: &str) -> Vec<Statement> {

@@ -109,8 +109,8 @@ pub(super) const SIZED: &[(&str, M, usize)] = &[
     ("XOR", M::Xor, 0),
 ];
 
-/// Go's beginning of the name, Intel's mnemonic, and the length that has no letter. The letter is that of the vector that
-/// is read, because the one that is written does not tell.
+/// Go's beginning of the name, Intel's mnemonic, and the length that has no letter. The letter is that of the vector
+/// that is read, because the one that is written does not tell.
 pub(super) const BY_LENGTH: &[(&str, M, Option<Vector>)] = &[
     ("VCVTPD2DQ", M::Vcvtpd2dq, Some(Vector::Z)),
     ("VCVTPD2PS", M::Vcvtpd2ps, Some(Vector::Z)),
