@@ -3,8 +3,8 @@
 //! The questions are those of Go's `asmdecl` and `framepointer` analyses. They differ from these where vet is known to err:
 //!
 //! - Vet reads lines; here macros are expanded, so what stands in a macro is checked in each function that uses it.
-//! - Vet guesses widths from the last letters of mnemonics. Here conversions, extending moves, CMOV, VMOVD, inserts, extracts, broadcasts,
-//!   `CALL` and `CMPXCHG8B` have their true ones, and an array may be moved as a whole by an instruction of its width.
+//! - Vet guesses widths from the last letters of mnemonics. Here conversions, extending moves, CMOV, VMOVD, inserts, extracts, broadcasts
+//!   and `CMPXCHG8B` have their true ones, and an array may be moved as a whole by an instruction of its width.
 //! - Vet asks whether a result named `ret` is written. Here each result is asked for, whatever its name. The address of the whole frame,
 //!   `argframe+0(FP)`, or in a NOFRAME function the hardware's SP, can reach all of them.
 //! - Vet forgets about the saved BP when it says which argument `off(SP)` is, and does not see that PUSH moves SP.
