@@ -67,7 +67,9 @@ fn functions_in_which_no_stack_is_looked_at_may_be_called_anyhow() {
 #[test]
 fn stack_pointers_that_nobody_can_follow() {
     let unknown = "changes SP by what the assembler does not know";
-    for line in ["ANDQ $~31, SP", "SUBQ AX, SP", "MOVQ AX, SP", "PUSHQ AX; POPQ SP", "LEAQ 8(SP)(AX*1), SP", "XCHGQ AX, SP"] {
+    for line in
+        ["ANDQ $~31, SP", "SUBQ AX, SP", "MOVQ AX, SP", "PUSHQ AX; POPQ SP", "LEAQ 8(SP)(AX*1), SP", "XCHGQ AX, SP"]
+    {
         let found = refused(&format!("TEXT ·f(SB), NOSPLIT, $8-0\n{line}\nRET"));
         assert!(found.contains(&format!("2: p.f {unknown}")), "{line}: {found:?}");
     }
