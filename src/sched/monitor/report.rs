@@ -3,7 +3,7 @@
 use crate::sched::inspect::Dump;
 use crate::sched::runtime::Leftover;
 use crate::sched::{OWN_THREAD_STACK, OWN_THREADS};
-use crate::stack::frames::table::Table;
+use crate::stack::frames::table::{Function, Table};
 use crate::stack::locked;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -248,6 +248,10 @@ impl Place {
         for (depth, frame) in std::mem::take(&mut self.frames).into_iter().enumerate() {
             // A return address may be the first of another function.
             let pc = if depth == 0 { frame.address } else { frame.address.wrapping_sub(1) };
+            // The function that it leads to is there as well, unless the wrapper is all that there is yet.
+            if depth != 0 && mapped(pc).is_some_and(Function::is_abi_wrapper) {
+                continue;
+            }
             resolved.extend(known.entry(pc).or_insert_with(|| names_of(pc, frame)).iter().cloned());
         }
         self.frames = resolved;
@@ -275,9 +279,14 @@ impl Place {
     }
 }
 
+/// The mapped function at an address.
+fn mapped(pc: usize) -> Option<&'static Function> {
+    Table::of_program().ok()?.find_function(pc)
+}
+
 /// The functions at an address: the one that is there, and those that it is inlined into.
 fn names_of(pc: usize, frame: Frame) -> Vec<Frame> {
-    if let Some(mapped) = Table::of_program().ok().and_then(|table| table.find_function(pc)) {
+    if let Some(mapped) = mapped(pc) {
         let line = Some((mapped.file.to_owned(), mapped.line_at(pc)));
         return vec![Frame { function: Some(mapped.name.to_owned()), line, ..frame }];
     }

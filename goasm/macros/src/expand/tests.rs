@@ -23,6 +23,7 @@ impl Crate {
             root: self.0.clone(),
             // Elsewhere, so that paths are whole: the test's process does not run in the crate.
             working_dir: PathBuf::from("/nowhere"),
+            has_wrappers: true,
             place: |_| Position { file: "src/lib.rs".into(), line: 3, column: 9 },
         }
     }
