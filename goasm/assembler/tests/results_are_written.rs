@@ -53,7 +53,7 @@ fn functions_of_registers_write_registers() {
 #[test]
 fn results_that_have_no_register_are_written_to_the_stack() {
     let declaration = "ABIInternal fn f(a: [u64; 2]) -> (_: [u16; 3])";
-    silent("·f<ABIInternal>(SB), NOSPLIT, $0-22\n\tMOVL $1, ret+16(FP)\n\tRET", declaration);
+    silent("·f<ABIInternal>(SB), NOSPLIT, $0-22\n\tMOVW $1, ret_0+16(FP)\n\tRET", declaration);
     let found = about("·f<ABIInternal>(SB), NOSPLIT, $0-22\n\tMOVQ $1, AX\n\tRET", declaration);
     assert_eq!(found, ["3:2: RET, but nothing has written the 6 bytes of ret: [u16; 3] at ret+16(FP)"]);
 }
