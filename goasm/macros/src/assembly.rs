@@ -1,12 +1,12 @@
 //! From a source to the text for `morestack::mapped_asm!`, by way of goasm-assembler.
 
-use crate::grammar::Options;
 use goasm_assembler::diagnostic::{Diagnostic, Position};
 use goasm_assembler::signature::Signature;
 use goasm_assembler::syntax::{Statement, StatementKind};
 use goasm_assembler::{assemble, emit, nosplit, object, parse, vet};
 use proc_macro2::Span;
 use std::path::{Path, PathBuf};
+use syn::LitStr;
 
 /// What the compiler's process says about the crate.
 pub(crate) struct Surroundings {
@@ -18,6 +18,8 @@ pub(crate) struct Surroundings {
     pub(crate) working_dir: PathBuf,
     /// Where a token stands.
     pub(crate) place: fn(Span) -> Position,
+    /// A variable of the environment.
+    pub(crate) variable: fn(&str) -> Option<String>,
 }
 
 impl Surroundings {
@@ -33,20 +35,47 @@ impl Surroundings {
                 let span = span.unwrap();
                 Position { file: span.file().into(), line: span.line() as u32, column: span.column() as u32 }
             },
+            variable: |name| std::env::var(name).ok(),
         }
     }
 
-    /// A path of the crate as messages and line tables have it.
-    fn shown(&self, path: &str) -> PathBuf {
-        let path = self.root.join(path);
-        path.strip_prefix(&self.working_dir).map(Path::to_path_buf).unwrap_or(path)
+    /// A path of the crate, or of the variable that it begins with, as messages and line tables have it.
+    ///
+    /// # Errors
+    /// The variable is not set.
+    pub(crate) fn path(&self, written: &LitStr) -> syn::Result<PathBuf> {
+        let text = written.value();
+        let path = match variable_of(&text) {
+            Some(name) => {
+                let value = (self.variable)(name).ok_or_else(|| {
+                    let message = format!(
+                        "the environment variable {name}, with which this path begins, is not set (cargo sets OUT_DIR for \
+                         crates that have a build script)"
+                    );
+                    syn::Error::new(written.span(), message)
+                })?;
+                self.root.join(value + &text[1 + name.len()..])
+            }
+            None => self.root.join(text),
+        };
+        Ok(path.strip_prefix(&self.working_dir).map(Path::to_path_buf).unwrap_or(path))
     }
+}
+
+/// The variable that a path begins with: `OUT_DIR` of `$OUT_DIR/x.s`.
+pub(crate) fn variable_of(path: &str) -> Option<&str> {
+    path.strip_prefix('$')?.split('/').next()
 }
 
 /// What is to be assembled.
 pub(crate) enum Source {
-    /// A file; its path counts from the crate's root.
-    File(String),
+    /// A file.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// The path as it is written, which is the same on every machine.
+        written: String,
+    },
     /// A text in a file of Rust.
     Text {
         /// The file, relative to where the compiler runs.
@@ -69,21 +98,16 @@ pub(crate) struct Assembled {
 /// else NOSPLIT chains over the limit.
 pub(crate) fn assemble(
     source: &Source,
-    options: &Options,
+    options: &parse::Options,
     package: &str,
     signatures: &[Signature],
-    surroundings: &Surroundings,
 ) -> Result<Assembled, Vec<Diagnostic>> {
-    let parse_options = parse::Options {
-        defines: options.defines.clone(),
-        include_dirs: options.include_dirs.iter().map(|dir| surroundings.shown(dir)).collect(),
-    };
     let (mut parsed, unit) = match source {
-        Source::File(path) => (parse::parse_file(&surroundings.shown(path), &parse_options)?, path.clone()),
+        Source::File { path, written } => (parse::parse_file(path, options)?, written.clone()),
         Source::Text { file, text } => {
             // Where the text begins makes the unit's name its own.
             let blank_lines = text.lines().take_while(|line| line.trim().is_empty()).count();
-            (parse::parse_text(file, text, &parse_options)?, format!("{file}:{}", blank_lines + 1))
+            (parse::parse_text(file, text, options)?, format!("{file}:{}", blank_lines + 1))
         }
     };
     let mut found = vet::check(&parsed.statements, signatures);
