@@ -83,6 +83,11 @@ impl Args {
         self
     }
 
+    /// How many words there are: the index of the first result, if that is a word.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
     /// An address.
     pub fn address<T>(self, address: *const T) -> Args {
         self.word(address as u64)
