@@ -7,6 +7,10 @@ mod common;
 use common::bytes::{Bytes, lengths, padded};
 use common::seed::{generator, seed};
 use common::{Args, Deep, Driver, Words, has};
+use morestack::sched::Scheduler;
+use morestack::stack::layout::STACK_MIN;
+use sha1::digest::consts::U64;
+use sha1::digest::generic_array::GenericArray;
 use sha1::{Digest, Sha1};
 
 goasm::include! {
@@ -29,6 +33,11 @@ goasm::include! {
     unsafe extern "ABI0" {
         fn deep_avx2(words: *mut Words, depth: u64) -> (first: u64, before: u64, after: u64) = "deepBlockAVX2";
         fn deep_shani(words: *mut Words, depth: u64) -> (first: u64, before: u64, after: u64) = "deepBlockSHANI";
+        /// As `block_avx2`, with the state in the function's own frame.
+        ///
+        /// # Safety
+        /// As for `block_avx2`.
+        fn block_in_frame(dig: *mut [u32; 5], p: &[u8]) -> (before: u64, after: u64) = "blockInFrame";
     }
 }
 
@@ -69,10 +78,13 @@ fn check(direct: unsafe fn(&mut [u32; 5], &[u8]), driver: Driver, share: fn(usiz
 
 /// The hash, when Rust has taken the last blocks.
 fn finished(mut state: [u32; 5], blocks: &[u8]) -> Vec<u8> {
-    for block in blocks.chunks_exact(64) {
-        sha1::compress(&mut state, &[*sha1::digest::generic_array::GenericArray::from_slice(block)]);
-    }
+    sha1::compress(&mut state, &blocks_of(blocks));
     state.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+/// Blocks as Rust's routine takes them.
+fn blocks_of(bytes: &[u8]) -> Vec<GenericArray<u8, U64>> {
+    bytes.chunks_exact(64).map(|block| *GenericArray::from_slice(block)).collect()
 }
 
 #[test]
@@ -93,4 +105,24 @@ fn hashes_with_sha_instructions_are_those_of_rust() {
     // SAFETY: the processor can.
     let driver = unsafe { deep_shani::function() };
     check(block_shani, driver, |len| len).assert_grown_above();
+}
+
+#[test]
+fn a_state_in_a_frame_moves_with_it() {
+    if !has!("avx2", "bmi1", "bmi2") {
+        return;
+    }
+    let mut rng = generator(seed(), 1);
+    for len in lengths(&mut rng, 600).into_iter().filter(|len| *len >= 256) {
+        let blocks = Bytes::random(&mut rng, len / 64 * 64);
+        let own = &blocks[..safe_for_avx2(blocks.len())];
+        let (mut state, mut expected) = (INITIAL, INITIAL);
+        sha1::compress(&mut expected, &blocks_of(own));
+        let args = (&raw mut state, own.into());
+        // SAFETY: the processor can, as much is left as is read ahead, and all of it lives until the task has ended.
+        let (before, after) =
+            Scheduler::new().spawn_mapped(unsafe { block_in_frame::function() }, args).join_or_resume();
+        assert_eq!(state, expected, "{len} bytes");
+        assert!(before == STACK_MIN as u64 && after > before, "the stack grew from {before} to {after}");
+    }
 }
