@@ -110,8 +110,8 @@ fn numbers_are_rounded() {
     let numbers = numbers(&mut generator(seed(), 0));
     // SAFETY: they are called with a number.
     let drivers = unsafe { [deep_floor::function(), deep_ceil::function(), deep_trunc::function()] };
-    let pairs: [(fn(f64) -> f64, fn(f64) -> f64); 3] = [(floor, f64::floor), (ceil, f64::ceil), (trunc, f64::trunc)];
-    for ((go, rust), driver) in pairs.into_iter().zip(drivers) {
+    let pairs: [[fn(f64) -> f64; 2]; 3] = [[floor, f64::floor], [ceil, f64::ceil], [trunc, f64::trunc]];
+    for ([go, rust], driver) in pairs.into_iter().zip(drivers) {
         // Signs of zeros, too. What is no number stays what it was.
         check(go, driver, &numbers, |x, y| y.to_bits() == if x.is_nan() { x } else { rust(x) }.to_bits());
     }
