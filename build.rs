@@ -58,6 +58,8 @@ fn copy_numbered(dir: &Path, out: &Path) -> io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             copy_numbered(&path, out)?;
+        } else if path.to_string_lossy().ends_with("_amd64.s") {
+            // Go's syntax, which goasm reads where it is.
         } else if path.extension().is_some_and(|extension| extension == "s") {
             fs::write(out.join(&path), lines::number_lines(&fs::read_to_string(&path)?))?;
         }

@@ -41,6 +41,7 @@ pub mod offsets {
     pub const ENTER_BP: usize = offset_of!(Enter, bp);
     pub const STACK_SMALL: usize = layout::STACK_SMALL;
     pub const STACK_BIG: usize = layout::STACK_BIG;
+    pub const STACK_NOSPLIT: usize = layout::STACK_NOSPLIT;
     pub const STACK_TOP: usize = layout::STACK_TOP;
     pub const TCB_GUARD: usize = super::TCB_GUARD;
     // The split build's. In a plain build no instruction uses them.

@@ -10,14 +10,19 @@ use morestack::sched::{Idle, Scheduler, yield_now};
 use morestack::stack::grow::{Move, set_move_hook};
 use morestack::stack::table::Table;
 
-morestack::mapped_asm!(include_str!(concat!(env!("OUT_DIR"), "/tests/asm/ladder.s")));
+goasm::include! {
+    "tests/asm/ladder_amd64.s";
 
-morestack::mapped! {
     unsafe extern "ABI0" {
-        fn even(x: u64) -> u64 = "ladder.even";
-        fn odd(x: u64) -> u64 = "ladder.odd";
-        fn large(x: u64) -> u64 = "ladder.large";
+        safe fn even(x: u64) -> u64 = "ladder·even";
+        safe fn odd(x: u64) -> u64 = "ladder·odd";
+        safe fn large(x: u64) -> u64 = "ladder·large";
     }
+}
+
+fn even_function() -> goasm::MappedFn<(u64,), u64> {
+    // SAFETY: it takes any number.
+    unsafe { even::function() }
 }
 
 morestack::mapped_export! {
@@ -189,7 +194,7 @@ fn from_tasks() {
         assert_eq!(task.join().unwrap(), 7);
         assert_eq!(taken(), [expected(&[], x, &["climb", "morestack_closure_start"])], "{x} steps");
 
-        let task = scheduler.spawn_mapped(even::function(), (x,));
+        let task = scheduler.spawn_mapped(even_function(), (x,));
         assert_eq!(task.join().unwrap(), 7);
         assert_eq!(taken(), [expected(&[], x, &["morestack_mapped_start"])], "{x} steps");
     }
@@ -263,7 +268,7 @@ fn from_the_middle_of_a_growth() {
         });
         assert_eq!(scheduler.spawn(move || climb(x)).join().unwrap(), 7);
         check(x, &["climb", "morestack_closure_start"]);
-        assert_eq!(scheduler.spawn_mapped(even::function(), (x,)).join().unwrap(), 7);
+        assert_eq!(scheduler.spawn_mapped(even_function(), (x,)).join().unwrap(), 7);
         check(x, &["morestack_mapped_start"]);
     }
 }

@@ -25,6 +25,19 @@ morestack::mapped! {
     }
 }
 
+goasm::include! {
+    "tests/asm/single_step_amd64.s", package("step");
+
+    unsafe extern "ABI0" {
+        safe fn go_outer(x: u64) -> u64;
+        safe fn go_pushes(x: u64) -> u64;
+        safe fn go_lends_bp(x: u64) -> u64;
+        safe fn go_jumps(x: u64) -> u64;
+        safe fn go_goes_on(x: u64) -> u64;
+        safe fn go_leaf(x: u64) -> u64;
+    }
+}
+
 morestack::mapped_export! {
     #[unsafe(export_name = "step.rust")]
     fn step_rust(x: u64) -> u64 { callback(x) }
@@ -203,6 +216,35 @@ fn growth() {
     inner(0);
     single_step_begin();
     assert_eq!(step_anchor(body, 4), 7);
+    single_step_end();
+}
+
+#[test]
+fn functions_in_go_syntax() {
+    if !stepped() {
+        return step_through(
+            "functions_in_go_syntax",
+            &[
+                "step_anchor body morestack_enter step.go_outer morestack_gogo",
+                "step_anchor body morestack_enter step.go_outer step.go_pushes step.go_leaf",
+                "step_anchor body morestack_enter step.go_outer step.go_lends_bp",
+                "step_anchor body morestack_enter step.go_outer step.go_jumps",
+                // Jumps leave no trace of where they come from.
+                "step_anchor body morestack_enter step.go_outer step.go_goes_on",
+                "step_anchor body morestack_enter step.go_outer step.go_leaf",
+                "single_step_end",
+            ],
+        );
+    }
+    #[inline(never)]
+    extern "C" fn body(x: u64) -> u64 {
+        black_box(go_outer(black_box(x)))
+    }
+    inner(0);
+    // Each by itself gives the same.
+    assert_eq!((go_pushes(4), go_lends_bp(4), go_jumps(4), go_goes_on(4), go_leaf(4)), (5, 5, 6, 5, 5));
+    single_step_begin();
+    assert_eq!(step_anchor(body, 4), 8);
     single_step_end();
 }
 

@@ -9,14 +9,14 @@ use common::caps;
 use mapped::on_fresh_task;
 use morestack::stack::debug;
 
-morestack::mapped_asm!(include_str!(concat!(env!("OUT_DIR"), "/tests/asm/recursive_arithmetic.s")));
+goasm::include! {
+    "tests/asm/recursive_arithmetic_amd64.s";
 
-morestack::mapped! {
     unsafe extern "ABI0" {
-        fn add(x: u64, y: u64) -> u64 = "peano.add";
-        fn mul(x: u64, y: u64) -> u64 = "peano.mul";
-        fn factorial(n: u64) -> u64 = "peano.factorial";
-        fn ackermann(m: u64, n: u64) -> u64 = "ackermann";
+        safe fn add(x: u64, y: u64) -> u64 = "peano·add";
+        safe fn mul(x: u64, y: u64) -> u64 = "peano·mul";
+        safe fn factorial(n: u64) -> u64 = "peano·factorial";
+        safe fn ackermann(m: u64, n: u64) -> u64;
     }
 }
 
@@ -25,7 +25,9 @@ fn peano_adds_and_multiplies() {
     for (x, y) in [(0, 0), (0, 1), (1, 0), (5, 7), (100, 250)] {
         assert_eq!(add(x, y), x + y);
         assert_eq!(mul(x, y), x * y);
-        assert_eq!(on_fresh_task(mul::function(), (x, y)), x * y);
+        // SAFETY: numbers are all that they take, here and below.
+        let mul = unsafe { mul::function() };
+        assert_eq!(on_fresh_task(mul, (x, y)), x * y);
     }
 }
 
@@ -36,7 +38,9 @@ fn peano_computes_factorials() {
     let mut expected = 1;
     let mut n = 0;
     while expected <= depth {
-        assert_eq!(on_fresh_task(factorial::function(), (n,)), expected, "{n}!");
+        // SAFETY: as above.
+        let factorial = unsafe { factorial::function() };
+        assert_eq!(on_fresh_task(factorial, (n,)), expected, "{n}!");
         n += 1;
         expected *= n;
     }
@@ -54,6 +58,8 @@ fn ackermann_is_right() {
     let modes = debug::modes();
     let largest = if modes.move_always { if modes.fence { 2 } else { 4 } } else { 6 };
     for n in 0..=largest {
-        assert_eq!(on_fresh_task(ackermann::function(), (3, n)), 2u64.pow(n as u32 + 3) - 3, "ackermann(3, {n})");
+        // SAFETY: as above.
+        let ackermann = unsafe { ackermann::function() };
+        assert_eq!(on_fresh_task(ackermann, (3, n)), 2u64.pow(n as u32 + 3) - 3, "ackermann(3, {n})");
     }
 }

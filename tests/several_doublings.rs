@@ -8,7 +8,16 @@ use mapped::{by_name, every_check_fails, moves_during, on_fresh_task};
 use morestack::sched::Scheduler;
 use morestack::stack::layout::STACK_MIN;
 
-morestack::mapped_asm!(include_str!(concat!(env!("OUT_DIR"), "/tests/asm/several_doublings.s")));
+goasm::include! {
+    "tests/asm/several_doublings_amd64.s";
+
+    unsafe extern "ABI0" {
+        fn frame_3k(arg: u64, entered: *mut u64) -> u64 = "doublings·frame_3k";
+        fn frame_40k(arg: u64, entered: *mut u64) -> u64 = "doublings·frame_40k";
+        fn frame_300k(arg: u64, entered: *mut u64) -> u64 = "doublings·frame_300k";
+        fn frame_5m(arg: u64, entered: *mut u64) -> u64 = "doublings·frame_5m";
+    }
+}
 
 const FRAMES: [(&str, usize); 4] = [
     ("doublings.frame_3k", 3000),

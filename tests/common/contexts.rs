@@ -4,19 +4,19 @@ use morestack::sched::Scheduler;
 use std::cell::OnceCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-morestack::mapped_asm!(include_str!(concat!(env!("OUT_DIR"), "/tests/asm/contexts.s")));
+goasm::include! {
+    "tests/asm/contexts_amd64.s";
 
-morestack::mapped! {
     unsafe extern "ABI0" {
-        fn mapped_main(body: *const ()) -> u64 = "contexts.mapped_main";
+        fn mapped_main(body: *const u8) -> u64 = "contexts·mapped_main";
     }
 }
 
 morestack::mapped_export! {
     #[unsafe(export_name = "contexts.body")]
-    fn contexts_body(body: *const ()) -> u64 {
+    fn contexts_body(body: *const u8) -> u64 {
         // SAFETY: `everywhere` passes a `fn()`.
-        let body = unsafe { std::mem::transmute::<*const (), fn()>(body) };
+        let body = unsafe { std::mem::transmute::<*const u8, fn()>(body) };
         body();
         1
     }
@@ -45,7 +45,9 @@ pub fn everywhere(body: fn()) {
     scheduler.spawn(body).join_or_resume();
 
     println!("in a mapped task");
-    assert_eq!(scheduler.spawn_mapped(mapped_main::function(), (body as *const (),)).join_or_resume(), 1);
+    // SAFETY: the address of a `fn()` is what it takes.
+    let mapped_main = unsafe { mapped_main::function() };
+    assert_eq!(scheduler.spawn_mapped(mapped_main, (body as *const u8,)).join_or_resume(), 1);
 
     println!("in a task inside a task");
     scheduler.spawn(move || Scheduler::new().spawn(body).join_or_resume()).join_or_resume();
@@ -76,5 +78,6 @@ pub fn everywhere(body: fn()) {
 fn nothing() {
     fn nothing() {}
     let body: fn() = nothing;
-    assert_eq!(mapped_main(body as *const ()), 1);
+    // SAFETY: as above.
+    assert_eq!(unsafe { mapped_main(body as *const u8) }, 1);
 }

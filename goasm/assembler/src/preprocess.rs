@@ -166,7 +166,7 @@ impl<'a> Preprocessor<'a> {
         }
         self.diagnostics.push(diagnostic);
         if self.diagnostics.len() == MAX_DIAGNOSTICS {
-            self.diagnostics[MAX_DIAGNOSTICS - 1].notes.push("further errors are not shown".into());
+            self.diagnostics[MAX_DIAGNOSTICS - 1].notes.push("errors after this one are not shown".into());
             self.give_up();
         }
     }

@@ -10,8 +10,14 @@ use crate::syntax::Abi;
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register};
 use std::collections::HashSet;
 
-/// What is wrong with the functions of a file.
-pub fn check(object: &Object) -> Vec<Diagnostic> {
+/// Adds what is wrong with the functions of a file to what has been found otherwise; of a place where something is known to be wrong
+/// nothing more is said.
+pub fn check(object: &Object, found: &mut Vec<Diagnostic>) {
+    let known: HashSet<Position> = found.iter().map(|it| it.position.clone()).collect();
+    found.extend(all(object).into_iter().filter(|it| !known.contains(&it.position)));
+}
+
+fn all(object: &Object) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let quiet = quiet(object);
     for function in &object.functions {
@@ -109,8 +115,8 @@ impl Check<'_> {
 
     fn map_fits(&mut self, position: &Position, kind: &str, map: Option<&Map>, bytes: u32) {
         let Some(map) = map else { return };
-        if map.bits > bytes / 8 {
-            let what = format!("has {} words of {kind}, and their map {}", bytes / 8, map.bits);
+        if map.bits > bytes.div_ceil(8) {
+            let what = format!("has {} words of {kind}, and their map {}", bytes.div_ceil(8), map.bits);
             self.report(position, &what, "make the map as long as the area");
         }
         let asked = self.function.calls.iter().find(|call| call.map >= map.count && !call.is_tail);

@@ -3,8 +3,8 @@
 //! The questions are those of Go's `asmdecl` and `framepointer` analyses. They differ from these where vet is known to err:
 //!
 //! - Vet reads lines; here macros are expanded, so what stands in a macro is checked in each function that uses it.
-//! - Vet guesses widths from the last letters of mnemonics. Here conversions, extending moves, CMOV, VMOVD, inserts, extracts, broadcasts,
-//!   `CALL` and `CMPXCHG8B` have their true ones, and an array may be moved as a whole by an instruction of its width.
+//! - Vet guesses widths from the last letters of mnemonics. Here conversions, extending moves, CMOV, VMOVD, inserts, extracts, broadcasts
+//!   and `CMPXCHG8B` have their true ones, and an array may be moved as a whole by an instruction of its width.
 //! - Vet asks whether a result named `ret` is written. Here each result is asked for, whatever its name. The address of the whole frame,
 //!   `argframe+0(FP)`, or in a NOFRAME function the hardware's SP, can reach all of them.
 //! - Vet forgets about the saved BP when it says which argument `off(SP)` is, and does not see that PUSH moves SP.
@@ -16,12 +16,9 @@ mod stack;
 mod width;
 
 use crate::diagnostic::{Diagnostic, Position};
+use crate::object::flags;
 use crate::signature::Signature;
 use crate::syntax::{Abi, Instruction, Memory, Operand, Statement, StatementKind, Symbol};
-
-/// Values of flags as `textflag.h` has them.
-const NOSPLIT: u32 = 4;
-const NOFRAME: u32 = 512;
 
 /// Everything suspicious about the functions in `statements`, function by function; then the signatures that no function has.
 ///
@@ -70,7 +67,7 @@ impl<'a> Function<'a> {
     }
 
     fn is_noframe(&self) -> bool {
-        self.flags & NOFRAME != 0
+        self.flags & flags::NOFRAME != 0
     }
 
     /// Whether it takes its arguments and gives its results in registers.
@@ -103,7 +100,7 @@ fn functions(statements: &[Statement]) -> impl Iterator<Item = Function<'_>> {
 fn check_args(function: &Function, signature: &Signature, found: &mut Vec<Diagnostic>) {
     let expected = signature.args();
     let given = match function.args {
-        None | Some(0) if function.flags & NOSPLIT != 0 => return,
+        None | Some(0) if function.flags & flags::NOSPLIT != 0 => return,
         Some(args) if u64::try_from(args) == Ok(expected) => return,
         None if expected == 0 => return,
         None => "gives no size of arguments and results".to_string(),

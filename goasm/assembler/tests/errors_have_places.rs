@@ -30,7 +30,11 @@ fn after_twenty_the_rest_is_not_shown() {
     let text = format!("TEXT ·f(SB), 4, $0-0\n{}", "MOVQ (,\n".repeat(50));
     let all = errors(&text);
     assert_eq!(all.len(), 20);
-    assert!(all[19].ends_with("further errors are not shown") && !all[18].contains("further"), "{}", all[19]);
+    assert!(
+        all[19].ends_with("errors after this one are not shown") && !all[18].contains("after this one"),
+        "{}",
+        all[19]
+    );
 }
 
 #[test]

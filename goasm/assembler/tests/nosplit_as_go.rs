@@ -40,8 +40,18 @@ fn cases() -> Vec<Vec<Function>> {
         vec![function(8, NOSPLIT, &[1]), function(8, CHECKS, &[0])],
         vec![function(0, CHECKS, &[1]), function(80, CHECKS, &[2]), function(80, CHECKS, &[])],
         // Two ways, of which one is too deep.
-        vec![function(16, NOSPLIT, &[1, 2]), function(40, NOSPLIT, &[3]), function(400, NOSPLIT, &[3]), function(400, NOSPLIT, &[])],
-        vec![function(16, NOSPLIT, &[1, 2]), function(40, NOSPLIT, &[3]), function(40, NOSPLIT, &[3]), function(400, NOSPLIT, &[])],
+        vec![
+            function(16, NOSPLIT, &[1, 2]),
+            function(40, NOSPLIT, &[3]),
+            function(400, NOSPLIT, &[3]),
+            function(400, NOSPLIT, &[]),
+        ],
+        vec![
+            function(16, NOSPLIT, &[1, 2]),
+            function(40, NOSPLIT, &[3]),
+            function(40, NOSPLIT, &[3]),
+            function(400, NOSPLIT, &[]),
+        ],
     ];
     // Around the limit: alone, with a leaf, with a function that checks, through a pointer; below small and large checked frames.
     for frame in (744..=808).step_by(8) {
@@ -106,7 +116,7 @@ fn refused_by_go(go: &Go, cases: &[Vec<Function>], source: &str) -> BTreeSet<usi
         (0..case.len()).for_each(|at| writeln!(text, "func {}()", name(number, at)).unwrap());
     }
     fs::write(dir.join("main.go"), text).unwrap();
-    let output = go.command().args(["build", "-o", "/dev/null", "."]).current_dir(&dir).output().unwrap();
+    let output = go.command().args(["build", "-o", "program", "."]).current_dir(&dir).output().unwrap();
     fs::remove_dir_all(&dir).unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() || said.contains("nosplit stack over"), "Go's linker: {said}");

@@ -237,9 +237,14 @@ fn operand(operand: &Operand, package: &str) -> String {
         Operand::Immediate(value) => format!("${value}"),
         Operand::Float(value) => format!("$({value:?})"),
         Operand::String(text) => format!("${:?}", String::from_utf8_lossy(text)),
-        Operand::Address(memory) => format!("${}", memory_text(memory, package)),
+        // Go does not print the index of an address, but has it.
+        Operand::Address(memory) => format!("${}", memory_text(&Memory { index: None, ..memory.clone() }, package)),
         Operand::Memory(memory) => memory_text(memory, package),
-        Operand::Indirect(target) => self::operand(target, package),
+        // Where it makes no difference, Go leaves the `*` out.
+        Operand::Indirect(target) => match &**target {
+            Operand::Memory(memory) if memory.symbol.is_some() => format!("*{}", memory_text(memory, package)),
+            target => self::operand(target, package),
+        },
         Operand::Label(_) | Operand::PcRelative(_) => String::new(),
     }
 }

@@ -7,7 +7,8 @@ use goasm_assembler::diagnostic::Diagnostic;
 use goasm_assembler::list::Listing;
 use goasm_assembler::object::Object;
 use goasm_assembler::parse::{Options, parse_file};
-use goasm_assembler::{assemble, emit, nosplit, object, sound};
+use goasm_assembler::syntax::Statement;
+use goasm_assembler::{assemble, emit, nosplit, object, sound, vet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -68,6 +69,11 @@ fn main() -> ExitCode {
 
 impl Source {
     fn assemble(&self) -> Result<Object, Vec<Diagnostic>> {
+        Ok(self.read()?.1)
+    }
+
+    /// The statements of the file, and what they become.
+    fn read(&self) -> Result<(Vec<Statement>, Object), Vec<Diagnostic>> {
         let define = |it: &String| {
             let (name, value) = it.split_once('=').unwrap_or((it, "1"));
             (name.to_owned(), value.to_owned())
@@ -76,12 +82,14 @@ impl Source {
         let parsed = parse_file(&self.file, &options)?;
         let unit = self.file.file_name().unwrap_or(Path::new("file").as_os_str()).to_string_lossy().into_owned();
         let options = object::Options { package: self.package.clone(), unit, ..object::Options::default() };
-        assemble::assemble(&parsed.statements, &options)
+        let object = assemble::assemble(&parsed.statements, &options)?;
+        Ok((parsed.statements, object))
     }
 
     fn check(&self) -> Result<(), Vec<Diagnostic>> {
-        let object = self.assemble()?;
-        let mut found = sound::check(&object);
+        let (statements, object) = self.read()?;
+        let mut found = vet::check(&statements, &[]);
+        sound::check(&object, &mut found);
         found.extend(nosplit::check(&object));
         if found.is_empty() { Ok(()) } else { Err(found) }
     }

@@ -3,7 +3,7 @@
 use goasm_assembler::diagnostic::{Diagnostic, Position};
 use goasm_assembler::signature::Signature;
 use goasm_assembler::syntax::{Statement, StatementKind};
-use goasm_assembler::{assemble, emit, nosplit, object, parse, vet};
+use goasm_assembler::{assemble, emit, nosplit, object, parse, sound, vet};
 use proc_macro2::Span;
 use std::path::{Path, PathBuf};
 use syn::LitStr;
@@ -95,7 +95,7 @@ pub(crate) struct Assembled {
 
 /// # Errors
 /// Everything that is wrong with the source: what cannot be parsed; else what cannot be assembled, and what does not fit the signatures;
-/// else NOSPLIT chains over the limit.
+/// else what a moving stack would not survive, and NOSPLIT chains over the limit.
 pub(crate) fn assemble(
     source: &Source,
     options: &parse::Options,
@@ -125,6 +125,7 @@ pub(crate) fn assemble(
             return Err(errors);
         }
     };
+    sound::check(&object, &mut found);
     found.extend(nosplit::check(&object));
     match found.is_empty() {
         true => Ok(Assembled { text: emit::mapped_asm(&object, false), files: parsed.files }),

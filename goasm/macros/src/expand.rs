@@ -3,10 +3,11 @@
 use crate::assembly::{self, Assembled, Source, Surroundings};
 use crate::grammar::{Declaration, Declared, Input};
 use crate::report;
+use goasm_assembler::assemble;
 use goasm_assembler::diagnostic::{Diagnostic, Position};
 use goasm_assembler::parse;
 use goasm_assembler::signature::{self, Signature};
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use std::path::Path;
 use syn::LitStr;
@@ -154,13 +155,19 @@ fn spelling(ty: &syn::Type) -> String {
 
 fn mapped_asm(assembled: &Assembled) -> TokenStream {
     let text = assembled.text.replace('{', "{{").replace('}', "}}");
+    let stackguard = Literal::i64_unsuffixed(assemble::G_STACKGUARD0);
+    let [small, big, nosplit] =
+        [assemble::STACK_SMALL, assemble::STACK_BIG, assemble::STACK_NOSPLIT].map(Literal::u32_unsuffixed);
     quote! {
         ::goasm::morestack::mapped_asm!(#text);
-        // The text has these in its checks as numbers.
+        // The checks have these as numbers, and NOSPLIT chains were measured against the last.
         const _: () = {
             use ::goasm::morestack::arch::offsets;
             ::core::assert!(
-                offsets::G_STACKGUARD0 == 16 && offsets::STACK_SMALL == 128 && offsets::STACK_BIG == 4096,
+                offsets::G_STACKGUARD0 == #stackguard
+                    && offsets::STACK_SMALL == #small
+                    && offsets::STACK_BIG == #big
+                    && offsets::STACK_NOSPLIT == #nosplit,
                 "this version of goasm assembles for another version of morestack",
             );
         };

@@ -23,13 +23,13 @@ use crate::object::flags;
 use crate::syntax::{Abi, Instruction, Register, Statement, StatementKind};
 
 /// Frames up to this size are compared without being subtracted: as many bytes below the guard belong to the function that
-/// checks. The runtime's `STACK_SMALL`; `emit` asserts that.
+/// checks. The runtime's `STACK_SMALL`: each expansion of the macros asserts that.
 pub const STACK_SMALL: u32 = 128;
 
 /// From this size on the subtraction may wrap around. The runtime's `STACK_BIG`.
 pub const STACK_BIG: u32 = 4096;
 
-/// Bytes below the guard for functions that do not check. The runtime's `STACK_NOSPLIT`; `emit` asserts that.
+/// Bytes below the guard for functions that do not check. The runtime's `STACK_NOSPLIT`, asserted likewise.
 pub const STACK_NOSPLIT: u32 = 800;
 
 /// Where `stackguard0` is in `G`. ABI.

@@ -19,7 +19,7 @@ fn irregular(name: &str) -> Option<Option<u64>> {
     let known = match name {
         "LEAW" | "LEAL" | "LEAQ" => None,
         "MOVO" | "MOVOU" | "MOVOA" | "CMPXCHG16B" => Some(16),
-        "CALL" | "JMP" | "CMPXCHG8B" => Some(8),
+        "CMPXCHG8B" => Some(8),
         "LDMXCSR" | "STMXCSR" | "VLDMXCSR" | "VSTMXCSR" => Some(4),
         "VMOVD" => Some(4),
         "MOVQ" | "MOVD" | "VMOVQ" => Some(8),
