@@ -90,8 +90,10 @@ fn numbers(rng: &mut SmallRng) -> Vec<f64> {
     numbers
 }
 
+type Function = fn(f64) -> f64;
+
 /// Checks a function of one number, straight and deep in a stack.
-fn check(direct: fn(f64) -> f64, driver: Driver, numbers: &[f64], is_right: impl Fn(f64, f64) -> bool) {
+fn check(direct: Function, driver: Driver, numbers: &[f64], is_right: impl Fn(f64, f64) -> bool) {
     let mut deep = Deep::default();
     for (index, x) in numbers.iter().copied().enumerate() {
         let y = direct(x);
@@ -110,7 +112,7 @@ fn numbers_are_rounded() {
     let numbers = numbers(&mut generator(seed(), 0));
     // SAFETY: they are called with a number.
     let drivers = unsafe { [deep_floor::function(), deep_ceil::function(), deep_trunc::function()] };
-    let pairs: [[fn(f64) -> f64; 2]; 3] = [[floor, f64::floor], [ceil, f64::ceil], [trunc, f64::trunc]];
+    let pairs: [[Function; 2]; 3] = [[floor, f64::floor], [ceil, f64::ceil], [trunc, f64::trunc]];
     for ([go, rust], driver) in pairs.into_iter().zip(drivers) {
         // Signs of zeros, too. What is no number stays what it was.
         check(go, driver, &numbers, |x, y| y.to_bits() == if x.is_nan() { x } else { rust(x) }.to_bits());
