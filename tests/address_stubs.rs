@@ -15,6 +15,17 @@ morestack::mapped_export! {
     fn tasks_rust(n: u64) -> u64 { n }
 }
 
+// In Go's syntax, with a function that no other file knows.
+goasm::include! {
+    "tests/asm/primer_amd64.s";
+
+    unsafe extern "ABI0" {
+        safe fn add(a: i32, b: i32) -> (i32, bool);
+        safe fn primer_main() -> (i32, bool);
+        fn observed_main(words: *mut [usize; 11]);
+    }
+}
+
 unsafe extern "C" {
     #[link_name = "deep.count$entry"]
     safe fn known_function() -> usize;
@@ -60,6 +71,9 @@ fn agree_with_the_symbol_table() {
         ("tasks.bump", tasks::bump::code()),
         ("tasks.sleep", tasks::sleep::code()),
         ("tasks.rust_twice", tasks::rust_twice::code()),
+        ("address_stubs.add", add::code()),
+        ("address_stubs.primer_main", primer_main::code()),
+        ("address_stubs.observed_main", observed_main::code()),
     ];
     for (name, code) in declared {
         assert_is(functions[name], code, name);

@@ -137,10 +137,11 @@
 
 /// Assembles a file, and declares its functions.
 ///
-/// First the path, from the directory of the crate's `Cargo.toml`. Behind it, each after a comma, what the file needs:
+/// First the path, from the directory of the crate's `Cargo.toml`. It may begin with an environment variable, so that build scripts can
+/// write or fetch assembly: `"$OUT_DIR/made_amd64.s"`. Behind it, each after a comma, what the file needs:
 ///
 /// - `define("NAME")`, `define("NAME", "value")`: a macro, as `-D` of Go's assembler; without a value it is 1
-/// - `include_dir("path")`: where `#include` looks, after the directory of the file that includes
+/// - `include_dir("path")`: where `#include` looks, after the directory of the file that includes; a path like the first
 /// - `package("name")`: what stands before the dot of the file's symbols, if not the crate's name
 ///
 /// Then a semicolon, and blocks of [declarations](crate#declarations). A change of any file that was read builds the crate again.

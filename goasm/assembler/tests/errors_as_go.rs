@@ -9,8 +9,6 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 
 mod common;
-#[path = "../../../tests/common/seed.rs"]
-mod seed;
 
 use common::go::{Go, both};
 
@@ -50,8 +48,8 @@ fn in_redefinitions() {
 #[test]
 fn in_operands_at_random() {
     let Some(go) = Go::find() else { return };
-    let seed = seed::seed();
-    let random = &mut seed::generator(seed, 0);
+    let seed = common::random::seed();
+    let random = &mut common::random::generator(seed, 0);
     let lines: Vec<_> = (0..4000).map(|_| line(random)).collect();
     // The last line is wrong for sure, so that Go's assembler never comes to encode anything.
     let text = format!("TEXT f(SB), 4, $0\n{}\nMOVQ (, AX\n", lines.join("\n"));

@@ -1,6 +1,6 @@
 //! Whatever the name, the operands and the suffixes: the answer is an instruction that decodes again, or an error.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+mod common;
 
 use goasm_assembler::encode::{Reach, encode};
 use goasm_assembler::machine::{Memory, Operand};
@@ -9,7 +9,6 @@ use goasm_assembler::syntax::Special;
 use goasm_assembler::table::mnemonics;
 use iced_x86::{Code, Decoder, DecoderOptions, Register};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 fn any_register() -> impl Strategy<Value = Register> {
     let registers: Vec<Register> = Register::values().collect();
@@ -64,18 +63,9 @@ fn any_suffixes() -> impl Strategy<Value = Vec<String>> {
     prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(suffix, 0..3)]
 }
 
-/// So many cases, from a seed that is printed and can be given back.
-fn config(cases: u32) -> ProptestConfig {
-    let given = std::env::var("GOASM_TEST_SEED").ok().map(|seed| seed.parse().expect("a number as seed"));
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
-    let seed = given.unwrap_or_else(now);
-    println!("GOASM_TEST_SEED={seed}");
-    ProptestConfig { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(seed), ..ProptestConfig::default() }
-}
-
 proptest! {
     // Enough that each name comes up several times.
-    #![proptest_config(config(20_000))]
+    #![proptest_config(common::random::config(20_000))]
 
     #[test]
     fn an_instruction_or_an_error(
@@ -107,7 +97,7 @@ proptest! {
 
 proptest! {
     // Each of them looks through all names for a near one.
-    #![proptest_config(config(300))]
+    #![proptest_config(common::random::config(300))]
 
     #[test]
     fn any_name_is_an_instruction_or_an_error_that_names_it(mnemonic in "\\PC{0,12}") {

@@ -4,7 +4,6 @@
 
 use goasm_assembler::syntax::{Abi, Base, Index, Memory, Operand, Register, Symbol};
 use proptest::prelude::*;
-use proptest::test_runner::Config;
 
 mod common;
 
@@ -140,7 +139,7 @@ fn expression() -> impl Strategy<Value = (String, u64)> {
 }
 
 proptest! {
-    #![proptest_config(Config { failure_persistence: None, ..Config::with_cases(2000) })]
+    #![proptest_config(common::random::config(2_000))]
 
     #[test]
     fn operands((text, expected) in operand()) {

@@ -10,8 +10,6 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 
 mod common;
-#[path = "../../../tests/common/seed.rs"]
-mod seed;
 
 const SAMPLES: [&str; 3] =
     [include_str!("samples/functions.s"), include_str!("samples/variables.s"), include_str!("samples/macros.s")];
@@ -100,9 +98,9 @@ const WORDS: &[&str] = &[
 
 #[test]
 fn samples_with_something_changed() {
-    let seed = seed::seed();
+    let seed = common::random::seed();
     for index in 0..4000 {
-        let random = &mut seed::generator(seed, index);
+        let random = &mut common::random::generator(seed, index);
         let mut text = SAMPLES[random.random_range(0..SAMPLES.len())].to_owned();
         for _ in 0..random.random_range(1..6) {
             change(&mut text, random);
@@ -113,9 +111,9 @@ fn samples_with_something_changed() {
 
 #[test]
 fn words_in_any_order() {
-    let seed = seed::seed();
+    let seed = common::random::seed();
     for index in 0..4000 {
-        let random = &mut seed::generator(seed, index);
+        let random = &mut common::random::generator(seed, index);
         let count = random.random_range(0..60);
         let mut text: String = if random.random() { "TEXT ·f(SB), 4, $0-0\n".into() } else { String::new() };
         text.extend((0..count).map(|_| WORDS[random.random_range(0..WORDS.len())]));

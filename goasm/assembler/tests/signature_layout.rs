@@ -1,6 +1,8 @@
 //! Arguments and results lie where Go's ABI0 has them: checked against C's layout, which `std::alloc::Layout` computes, with signatures
 //! made at random. proptest prints the smallest case that fails, and keeps its seed.
 
+mod common;
+
 use goasm_assembler::diagnostic::Position;
 use goasm_assembler::signature::{Declared, MAX_ARGS, Signature, Type};
 use proptest::prelude::*;
@@ -76,6 +78,8 @@ fn leaves(ty: &Type, name: String, offset: u64, out: &mut Vec<(String, u64, u64,
 }
 
 proptest! {
+    #![proptest_config(common::random::config(256))]
+
     #[test]
     fn offsets_are_those_of_c_structs_with_results_on_the_next_word(
         params in prop::collection::vec(any_type(), 0..8),

@@ -1,6 +1,6 @@
 //! Go's own `vet` and ours find the same lines suspicious, in functions made at random with mistakes in them.
 //!
-//! The seed is printed and can be given back as GOASM_SEED. What ours does otherwise on purpose (`vet.rs` lists it) is not made here.
+//! The seed is printed and can be given back as MORESTACK_TEST_SEED. What ours does otherwise on purpose (`vet.rs` lists it) is not made here.
 
 mod common;
 
@@ -175,9 +175,7 @@ fn the_same_lines_are_suspicious() {
     let Some(go) = Go::find() else {
         return;
     };
-    let seed =
-        env::var("GOASM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| u64::from(process::id()));
-    println!("GOASM_SEED={seed}");
+    let seed = common::random::seed();
     let mut random = Random(seed);
     let functions: Vec<Made> = (0..FUNCTIONS).map(|index| make(index, &mut random)).collect();
 
@@ -200,5 +198,5 @@ fn the_same_lines_are_suspicious() {
         let said = ours.iter().find(|diagnostic| diagnostic.position.line == *line);
         writeln!(differences, "{who}: {line}: {text}  {}", said.map_or("", |said| &said.message)).unwrap();
     }
-    assert_eq!(differences, "", "seed {seed}");
+    assert_eq!(differences, "", "MORESTACK_TEST_SEED={seed}");
 }

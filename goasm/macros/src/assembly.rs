@@ -1,6 +1,5 @@
 //! From a source to the text for `morestack::mapped_asm!`, by way of goasm-assembler.
 
-use crate::grammar::Options;
 use crate::wrappers::{self, Declared};
 use goasm_assembler::diagnostic::{Diagnostic, Position};
 use goasm_assembler::signature::Signature;
@@ -9,6 +8,7 @@ use goasm_assembler::{assemble, emit, nosplit, object, parse, sound, vet};
 use proc_macro2::Span;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use syn::LitStr;
 
 /// What the compiler's process says about the crate.
 pub(crate) struct Surroundings {
@@ -22,6 +22,8 @@ pub(crate) struct Surroundings {
     pub(crate) has_wrappers: bool,
     /// Where a token stands.
     pub(crate) place: fn(Span) -> Position,
+    /// A variable of the environment.
+    pub(crate) variable: fn(&str) -> Option<String>,
 }
 
 impl Surroundings {
@@ -38,20 +40,47 @@ impl Surroundings {
                 let span = span.unwrap();
                 Position { file: span.file().into(), line: span.line() as u32, column: span.column() as u32 }
             },
+            variable: |name| std::env::var(name).ok(),
         }
     }
 
-    /// A path of the crate as messages and line tables have it.
-    fn shown(&self, path: &str) -> PathBuf {
-        let path = self.root.join(path);
-        path.strip_prefix(&self.working_dir).map(Path::to_path_buf).unwrap_or(path)
+    /// A path of the crate, or of the variable that it begins with, as messages and line tables have it.
+    ///
+    /// # Errors
+    /// The variable is not set.
+    pub(crate) fn path(&self, written: &LitStr) -> syn::Result<PathBuf> {
+        let text = written.value();
+        let path = match variable_of(&text) {
+            Some(name) => {
+                let value = (self.variable)(name).ok_or_else(|| {
+                    let message = format!(
+                        "the environment variable {name}, with which this path begins, is not set (cargo sets OUT_DIR for \
+                         crates that have a build script)"
+                    );
+                    syn::Error::new(written.span(), message)
+                })?;
+                self.root.join(value + &text[1 + name.len()..])
+            }
+            None => self.root.join(text),
+        };
+        Ok(path.strip_prefix(&self.working_dir).map(Path::to_path_buf).unwrap_or(path))
     }
+}
+
+/// The variable that a path begins with: `OUT_DIR` of `$OUT_DIR/x.s`.
+pub(crate) fn variable_of(path: &str) -> Option<&str> {
+    path.strip_prefix('$')?.split('/').next()
 }
 
 /// What is to be assembled.
 pub(crate) enum Source {
-    /// A file; its path counts from the crate's root.
-    File(String),
+    /// A file.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// The path as it is written, which is the same on every machine.
+        written: String,
+    },
     /// A text in a file of Rust.
     Text {
         /// The file, relative to where the compiler runs.
@@ -76,29 +105,24 @@ pub(crate) struct Assembled {
 /// else what a moving stack would not survive, and NOSPLIT chains over the limit.
 pub(crate) fn assemble(
     source: &Source,
-    options: &Options,
+    options: &parse::Options,
     package: &str,
     declared: &Declared,
-    surroundings: &Surroundings,
 ) -> Result<Assembled, Vec<Diagnostic>> {
-    let parse_options = parse::Options {
-        defines: options.defines.clone(),
-        include_dirs: options.include_dirs.iter().map(|dir| surroundings.shown(dir)).collect(),
-    };
     let (mut parsed, unit) = match source {
-        Source::File(path) => (parse::parse_file(&surroundings.shown(path), &parse_options)?, path.clone()),
+        Source::File { path, written } => (parse::parse_file(path, options)?, written.clone()),
         Source::Text { file, text } => {
             // Where the text begins makes the unit's name its own.
             let blank_lines = text.lines().take_while(|line| line.trim().is_empty()).count();
-            (parse::parse_text(file, text, &parse_options)?, format!("{file}:{}", blank_lines + 1))
+            (parse::parse_text(file, text, options)?, format!("{file}:{}", blank_lines + 1))
         }
     };
     let mut found = vet::check(&parsed.statements, &declared.assembly);
-    found.extend(wrappers::check_references(&parsed.statements, declared, surroundings.has_wrappers));
+    found.extend(wrappers::check_references(&parsed.statements, declared));
     complete_sizes(&mut parsed.statements, &declared.assembly);
     let mut object_options = object::Options { package: package.to_string(), unit, ..Default::default() };
     declared.all().for_each(|signature| object_options.declare(&signature.name, signature));
-    let wrappers = wrappers::of(&parsed.statements, declared, surroundings.has_wrappers);
+    let wrappers = wrappers::of(&parsed.statements, declared);
     for wrapper in &wrappers {
         object_options.declare(&wrapper.name, wrapper.signature);
         parsed.statements.extend(wrapper.statements());

@@ -6,6 +6,7 @@ use crate::report;
 use crate::wrappers::Declared;
 use goasm_assembler::assemble;
 use goasm_assembler::diagnostic::{Diagnostic, Position};
+use goasm_assembler::parse;
 use goasm_assembler::signature::{self, Signature};
 use goasm_assembler::syntax::Abi;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
@@ -17,38 +18,55 @@ use syn::LitStr;
 const MAX_VALUES: usize = 40;
 
 pub(crate) fn include(input: TokenStream, surroundings: &Surroundings) -> TokenStream {
-    expand(input, surroundings, |path| Source::File(path.value()))
+    expand(input, surroundings, |written| {
+        surroundings.path(written).map(|path| Source::File { path, written: written.value() })
+    })
 }
 
 pub(crate) fn asm(input: TokenStream, surroundings: &Surroundings) -> TokenStream {
-    expand(input, surroundings, |text| in_place(&(surroundings.place)(text.span()), text))
+    expand(input, surroundings, |text| Ok(in_place(&(surroundings.place)(text.span()), text)))
 }
 
-fn expand(input: TokenStream, surroundings: &Surroundings, source: impl Fn(&LitStr) -> Source) -> TokenStream {
+fn expand(
+    input: TokenStream,
+    surroundings: &Surroundings,
+    source: impl Fn(&LitStr) -> syn::Result<Source>,
+) -> TokenStream {
     match syn::parse2::<Input>(input) {
-        Ok(input) => expand_parsed(&input, &source(&input.source), surroundings),
+        Ok(input) => expand_parsed(&input, source(&input.source), surroundings),
         Err(error) => error.to_compile_error(),
     }
 }
 
-fn expand_parsed(input: &Input, source: &Source, surroundings: &Surroundings) -> TokenStream {
+fn expand_parsed(input: &Input, source: syn::Result<Source>, surroundings: &Surroundings) -> TokenStream {
+    let mut paths: Vec<String> = input.options.include_dirs.iter().map(LitStr::value).collect();
+    if let Ok(Source::File { written, .. }) = &source {
+        paths.push(written.clone());
+    }
     let assembled = package(input, surroundings).and_then(|package| {
+        let source = source.map_err(|error| error.to_compile_error())?;
+        let include_dirs = input.options.include_dirs.iter().map(|dir| surroundings.path(dir));
+        let options = parse::Options {
+            defines: input.options.defines.clone(),
+            include_dirs: include_dirs.collect::<syn::Result<_>>().map_err(|error| error.to_compile_error())?,
+        };
         let (signatures, places) = signatures(&input.declarations, surroundings)?;
         let span = input.source.span();
-        assembly::assemble(source, &input.options, &package, &signatures, surroundings)
+        assembly::assemble(&source, &options, &package, &signatures)
             .map(|assembled| (package, assembled))
             .map_err(|found| report::errors(&found, span, &places, &surroundings.working_dir))
     });
     match assembled {
         Ok((package, assembled)) => {
             let text = mapped_asm(&assembled);
-            let tracking = tracking(&assembled, surroundings);
+            let files = tracking(&assembled, surroundings);
+            let variables = tracked_variables(&paths);
             let functions = declarations(input).map(|declaration| {
                 let wrapper =
                     assembled.bridges.get(&declaration.symbol()).map(|name| assembly::linkage_name(name, &package));
                 function(declaration, &package, wrapper)
             });
-            quote!(#text #tracking #(#functions)*)
+            quote!(#text #files #variables #(#functions)*)
         }
         // Who calls the functions is not to blame for their being missing.
         Err(errors) => {
@@ -91,7 +109,8 @@ fn package(input: &Input, surroundings: &Surroundings) -> Result<String, TokenSt
 type Signatures = (Declared, Vec<(Position, Span)>);
 
 fn signatures(declarations: &[Declaration], surroundings: &Surroundings) -> Result<Signatures, TokenStream> {
-    let mut all = (Declared::default(), Vec::new());
+    let declared = Declared { has_wrappers: surroundings.has_wrappers, ..Declared::default() };
+    let mut all = (declared, Vec::new());
     let mut errors = TokenStream::new();
     for declaration in declarations {
         let span = declaration.span();
@@ -188,6 +207,16 @@ fn tracking(assembled: &Assembled, surroundings: &Surroundings) -> TokenStream {
         )
     };
     assembled.files.iter().map(track).collect()
+}
+
+/// Makes cargo build the crate again when a variable that paths begin with has changed.
+fn tracked_variables(paths: &[String]) -> TokenStream {
+    let track = |name: &str| {
+        quote!(
+            const _: ::core::option::Option<&str> = ::core::option_env!(#name);
+        )
+    };
+    paths.iter().filter_map(|path| assembly::variable_of(path)).map(track).collect()
 }
 
 /// A declaration as a Rust function, and the module beside it.

@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// `define("NAME")` and `define("NAME", "value")`.
     pub(crate) defines: Vec<(String, String)>,
     /// `include_dir("path")`.
-    pub(crate) include_dirs: Vec<String>,
+    pub(crate) include_dirs: Vec<LitStr>,
     /// `package("path")`.
     pub(crate) package: Option<LitStr>,
 }
@@ -90,7 +90,7 @@ impl Options {
         match (name.to_string().as_str(), values.as_slice()) {
             ("define", [name]) => self.defines.push((name.value(), "1".to_string())),
             ("define", [name, value]) => self.defines.push((name.value(), value.value())),
-            ("include_dir", [path]) => self.include_dirs.push(path.value()),
+            ("include_dir", [path]) => self.include_dirs.push(path.clone()),
             ("package", [package]) if self.package.is_none() => self.package = Some(package.clone()),
             ("package", [_]) => return Err(Error::new(name.span(), "the package is given twice")),
             _ => {

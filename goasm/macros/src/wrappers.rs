@@ -20,6 +20,8 @@ pub(crate) struct Declared {
     pub(crate) assembly: Vec<Signature>,
     /// Those in Rust.
     pub(crate) rust: Vec<Signature>,
+    /// Whether functions get wrappers under their own names.
+    pub(crate) has_wrappers: bool,
 }
 
 impl Declared {
@@ -46,9 +48,9 @@ impl Wrapper<'_> {
 }
 
 /// The wrappers of what is declared.
-pub(crate) fn of<'s>(statements: &[Statement], declared: &'s Declared, has_wrappers: bool) -> Vec<Wrapper<'s>> {
+pub(crate) fn of<'s>(statements: &[Statement], declared: &'s Declared) -> Vec<Wrapper<'s>> {
     let one = |signature: &'s Signature| {
-        let is_own = has_wrappers && text(statements, &signature.name, other(signature.abi)).is_none();
+        let is_own = declared.has_wrappers && text(statements, &signature.name, other(signature.abi)).is_none();
         let name = match signature.abi {
             _ if is_own => signature.name.clone(),
             // Rust calls it in any case.
@@ -62,8 +64,8 @@ pub(crate) fn of<'s>(statements: &[Statement], declared: &'s Declared, has_wrapp
 }
 
 /// Without the feature: what is wrong with names of functions that are of the other convention.
-pub(crate) fn check_references(statements: &[Statement], declared: &Declared, has_wrappers: bool) -> Vec<Diagnostic> {
-    if has_wrappers {
+pub(crate) fn check_references(statements: &[Statement], declared: &Declared) -> Vec<Diagnostic> {
+    if declared.has_wrappers {
         return Vec::new();
     }
     let wrong = |(position, symbol): (&Position, &Symbol)| {

@@ -9,6 +9,7 @@ pub mod compared;
 pub mod declared;
 pub mod go;
 pub mod lines;
+pub mod random;
 
 /// The statements of a source, in which nothing may be wrong.
 pub fn statements(text: &str) -> Vec<Statement> {

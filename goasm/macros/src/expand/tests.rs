@@ -25,6 +25,7 @@ impl Crate {
             working_dir: PathBuf::from("/nowhere"),
             has_wrappers: true,
             place: |_| Position { file: "src/lib.rs".into(), line: 3, column: 9 },
+            variable: |name| (name == "HERE").then(|| "src".to_string()),
         }
     }
 
@@ -72,6 +73,21 @@ fn every_file_that_is_read_is_watched() {
         let watched =
             format!("include_bytes ! (:: core :: concat ! (:: core :: env ! (\"CARGO_MANIFEST_DIR\") , \"{file}\"))");
         assert!(expansion.contains(&watched), "{file} in {expansion}");
+    }
+}
+
+#[test]
+fn paths_may_begin_with_a_variable() {
+    let demo = Crate::new("variables", &format!("#include \"own.h\"\n{ADD}"));
+    fs::write(demo.0.join("src/include/own.h"), "#define OWN\n").unwrap();
+    let expansion = demo.include("\"$HERE/x.s\", include_dir(\"$HERE/include\");");
+    assert!(expansion.contains("\"/src/x.s\"") && expansion.contains("\"/src/include/own.h\""), "{expansion}");
+    assert!(expansion.contains("option_env ! (\"HERE\")"), "{expansion}");
+    for input in ["\"$THERE/x.s\";", "\"src/x.s\", include_dir(\"$THERE\");"] {
+        let found = errors(&demo.include(input));
+        let expected = "the environment variable THERE, with which this path begins, is not set (cargo sets OUT_DIR for crates that \
+                        have a build script)";
+        assert_eq!(found, [expected], "{input}");
     }
 }
 

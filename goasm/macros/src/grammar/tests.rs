@@ -2,6 +2,7 @@
 
 use super::Input;
 use goasm_assembler::signature::Type;
+use syn::LitStr;
 
 fn parse(declaration: &str) -> syn::Result<Input> {
     syn::parse_str(&format!("\"x.s\"; unsafe extern \"ABI0\" {{ {declaration} }}"))
@@ -113,7 +114,7 @@ fn options_stand_behind_the_path() {
             .unwrap();
     assert_eq!(input.source.value(), "x.s");
     assert_eq!(input.options.defines, [("A".to_string(), "1".to_string()), ("B".to_string(), "2".to_string())]);
-    assert_eq!(input.options.include_dirs, ["h"]);
+    assert_eq!(input.options.include_dirs.iter().map(LitStr::value).collect::<Vec<_>>(), ["h"]);
     assert_eq!(input.options.package.unwrap().value(), "crypto/md5");
     let expected =
         "an option is define(\"NAME\"), define(\"NAME\", \"value\"), include_dir(\"path\") or package(\"path\")";

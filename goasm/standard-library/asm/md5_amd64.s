@@ -1,0 +1,3 @@
+#include "deep.h"
+
+DEEP(·deepBlock, crypto∕md5·block)
