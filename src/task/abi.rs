@@ -137,6 +137,10 @@ pub trait AbiArgs: sealed::Sealed {
     fn into_area(self) -> Self::Area;
     #[doc(hidden)]
     fn from_area(area: Self::Area) -> Self;
+    /// Calls `each` with the words that may be addresses, and how many there are one behind the other. Smaller values and the bytes
+    /// between them, which are anything, are not among them.
+    #[doc(hidden)]
+    fn words(area: &Self::Area, each: &mut dyn FnMut(*const usize, usize));
 }
 
 /// Results: nothing, one value, or a tuple of up to 40 values.
@@ -157,11 +161,12 @@ macro_rules! tuples {
         tuples!(@ $area $($known)* $t $n);
         tuples!([$($known)* $t $n] $($rest)*);
     };
-    (@ $trait:ident for $area:ident $($t:ident $n:tt)*) => {
+    (@ $trait:ident for $area:ident $($t:ident $n:tt)* { $($more:item)* }) => {
         impl<$($t: AbiValue),*> $trait for ($($t,)*) {
             type Area = $area<$($t),*>;
             fn into_area(self) -> Self::Area { $area($(self.$n),*) }
             fn from_area(area: Self::Area) -> Self { ($(area.$n,)*) }
+            $($more)*
         }
     };
     (@ $area:ident $($t:ident $n:tt)*) => {
@@ -170,8 +175,14 @@ macro_rules! tuples {
         #[repr(C)]
         pub struct $area<$($t),*>($($t),*);
         impl<$($t: AbiValue),*> sealed::Sealed for ($($t,)*) {}
-        tuples!(@ AbiArgs for $area $($t $n)*);
-        tuples!(@ AbiResults for $area $($t $n)*);
+        tuples!(@ AbiArgs for $area $($t $n)* {
+            fn words(area: &Self::Area, each: &mut dyn FnMut(*const usize, usize)) {
+                $(if align_of::<$t>() == align_of::<usize>() {
+                    each((&raw const area.$n).cast(), size_of::<$t>() / size_of::<usize>());
+                })*
+            }
+        });
+        tuples!(@ AbiResults for $area $($t $n)* {});
     };
 }
 tuples! { []
@@ -193,6 +204,7 @@ impl AbiArgs for () {
     type Area = ();
     fn into_area(self) {}
     fn from_area((): ()) {}
+    fn words((): &(), _: &mut dyn FnMut(*const usize, usize)) {}
 }
 
 impl AbiResults for () {

@@ -188,7 +188,7 @@ pub unsafe fn from_mapped<A: AbiArgs, R: AbiResults>(frame: *mut u64, body: impl
         let frame = frame.cast::<CallFrame<A, R>>();
         let args = (*frame).args.0;
         if cfg!(debug_assertions) {
-            refuse_stack_pointers(g, frame.cast(), size_of_val(&(*frame).args) / 8);
+            refuse_stack_pointers::<A>(g, &(*frame).args.0);
         }
         match panic::catch_unwind(AssertUnwindSafe(|| body(A::from_area(args)))) {
             Ok(results) => {
@@ -204,18 +204,21 @@ pub unsafe fn from_mapped<A: AbiArgs, R: AbiResults>(frame: *mut u64, body: impl
 }
 
 /// Debug builds look at every argument: a pointer into the go segment would dangle at the next move.
-unsafe fn refuse_stack_pointers(g: *mut G, args: *const usize, words: usize) {
-    for i in 0..words {
-        // SAFETY: the caller's frame has as many argument words; the g is live.
-        let (word, inside) = unsafe { (*args.add(i), (*g).stack.contains(*args.add(i))) };
-        if inside {
-            crate::stack::report::fatal(format_args!(
-                "{} passes the address {word:#x} on its own go segment to Rust (argument word {i}): the segment may move; \
-                 pass a copy, or memory outside the stack",
-                report::Label(g)
-            ));
+unsafe fn refuse_stack_pointers<A: AbiArgs>(g: *mut G, args: &A::Area) {
+    A::words(args, &mut |words, count| {
+        for at in 0..count {
+            // SAFETY: so many words of the arguments are there; the g is live.
+            let (word, inside) = unsafe { (*words.add(at), (*g).stack.contains(*words.add(at))) };
+            if inside {
+                let i = (words as usize - (&raw const *args) as usize) / 8 + at;
+                crate::stack::report::fatal(format_args!(
+                    "{} passes the address {word:#x} on its own go segment to Rust (argument word {i}): the segment may move; \
+                     pass a copy, or memory outside the stack",
+                    report::Label(g)
+                ));
+            }
         }
-    }
+    });
 }
 
 /// Declares mapped functions so that Rust can call them.
