@@ -60,14 +60,14 @@ impl Wrapper<'_> {
         let no_pointers = Symbol { name: "no_pointers_stackmap".into(), is_static: false, abi: None };
         out.push(StatementKind::FuncData { index: LOCALS_POINTER_MAPS, symbol: no_pointers });
         match self.signature.abi {
-            Abi::Internal => self.to_internal(&assignment, &mut out),
-            Abi::Abi0 => self.to_abi0(&assignment, &mut out),
+            Abi::Internal => self.call_internal(&assignment, &mut out),
+            Abi::Abi0 => self.call_abi0(&assignment, &mut out),
         }
         out.instruction("RET", []);
         out.statements
     }
 
-    fn to_internal(&self, assignment: &Assignment, out: &mut Out) {
+    fn call_internal(&self, assignment: &Assignment, out: &mut Out) {
         let params = || self.signature.params.iter().zip(&assignment.params);
         let results = || self.signature.results.iter().zip(&assignment.results);
         for (value, at) in params().filter_map(on_stack) {
@@ -86,7 +86,7 @@ impl Wrapper<'_> {
         }
     }
 
-    fn to_abi0(&self, assignment: &Assignment, out: &mut Out) {
+    fn call_abi0(&self, assignment: &Assignment, out: &mut Out) {
         let params = || self.signature.params.iter().zip(&assignment.params);
         let results = || self.signature.results.iter().zip(&assignment.results);
         for (value, part) in params().flat_map(parts) {
