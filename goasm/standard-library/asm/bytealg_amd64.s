@@ -8,46 +8,13 @@ DEEP(·deepIndexString, internal∕bytealg·IndexString)
 DEEP(·deepIndexByte, internal∕bytealg·IndexByte)
 DEEP(·deepIndexByteString, internal∕bytealg·IndexByteString)
 
-DEEP(·deepCompare, ·compare)
-DEEP(·deepCompareString, ·compareString)
-DEEP(·deepEqual, ·equal)
+DEEP(·deepCompare, internal∕bytealg·Compare)
+DEEP(·deepCompareString, runtime·cmpstring)
+DEEP(·deepEqual, runtime·memequal)
 DEEP(·deepEqualClosure, ·equalClosure)
 
-// ABIInternal: arguments in AX, BX, CX, DI, SI, R8, a closure in DX, the result in AX. None of the routines looks at g in R14 or counts on
-// zero in X15.
-
-// func compare(a, b []byte) int
-TEXT ·compare(SB), 0, $0-56
-	MOVQ a_base+0(FP), AX
-	MOVQ a_len+8(FP), BX
-	MOVQ a_cap+16(FP), CX
-	MOVQ b_base+24(FP), DI
-	MOVQ b_len+32(FP), SI
-	MOVQ b_cap+40(FP), R8
-	CALL internal∕bytealg·Compare<ABIInternal>(SB)
-	MOVQ AX, ret+48(FP)
-	RET
-
-// func compareString(a, b string) int
-TEXT ·compareString(SB), 0, $0-40
-	MOVQ a_base+0(FP), AX
-	MOVQ a_len+8(FP), BX
-	MOVQ b_base+16(FP), CX
-	MOVQ b_len+24(FP), DI
-	CALL runtime·cmpstring<ABIInternal>(SB)
-	MOVQ AX, ret+32(FP)
-	RET
-
-// func equal(a, b *byte, size uintptr) bool
-TEXT ·equal(SB), 0, $0-25
-	MOVQ a+0(FP), AX
-	MOVQ b+8(FP), BX
-	MOVQ size+16(FP), CX
-	CALL runtime·memequal<ABIInternal>(SB)
-	MOVB AX, ret+24(FP)
-	RET
-
-// func equalClosure(a, b *byte, size uintptr) bool: as Go's compiler calls it, by a closure that holds the size.
+// func equalClosure(a, b *byte, size uintptr) bool: as Go's compiler calls it, by ABIInternal and a closure in DX that holds the size.
+// The routine neither looks at g in R14 nor counts on zero in X15.
 TEXT ·equalClosure(SB), 0, $16-25
 	NO_LOCAL_POINTERS
 	MOVQ a+0(FP), AX

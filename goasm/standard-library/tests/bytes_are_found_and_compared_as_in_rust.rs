@@ -46,19 +46,29 @@ goasm::include! {
     }
 }
 
-// Functions of Go's own calling convention, which Rust reaches by those of the last file.
-goasm::include! { "$OUT_DIR/internal/bytealg/compare_amd64.s", package("internal/bytealg"); }
-goasm::include! { "$OUT_DIR/internal/bytealg/equal_amd64.s", package("internal/bytealg"); }
+goasm::include! {
+    "$OUT_DIR/internal/bytealg/compare_amd64.s", package("internal/bytealg");
+
+    unsafe extern "ABIInternal" {
+        safe fn compare(a: &[u8], b: &[u8]) -> isize = "Compare";
+        safe fn compare_string(a: &str, b: &str) -> isize = "runtime·cmpstring";
+    }
+}
+
+goasm::include! {
+    "$OUT_DIR/internal/bytealg/equal_amd64.s", package("internal/bytealg");
+
+    unsafe extern "ABIInternal" {
+        /// # Safety
+        /// There are so many bytes at both addresses.
+        fn equal(a: *const u8, b: *const u8, size: usize) -> bool = "runtime·memequal";
+    }
+}
 
 goasm::include! {
     "asm/bytealg_amd64.s", include_dir("$OUT_DIR/internal/bytealg");
 
     unsafe extern "ABI0" {
-        safe fn compare(a: &[u8], b: &[u8]) -> isize;
-        safe fn compare_string(a: &str, b: &str) -> isize = "compareString";
-        /// # Safety
-        /// There are so many bytes at both addresses.
-        fn equal(a: *const u8, b: *const u8, size: usize) -> bool;
         /// # Safety
         /// As for `equal`.
         fn equal_closure(a: *const u8, b: *const u8, size: usize) -> bool = "equalClosure";
