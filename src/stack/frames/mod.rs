@@ -2,7 +2,9 @@
 
 mod chains;
 mod function;
+pub(crate) mod known;
 mod lines;
+mod published;
 mod section;
 mod stackmap;
 pub mod table;
