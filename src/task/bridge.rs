@@ -125,7 +125,9 @@ unsafe fn make_room(g: *mut G, need: usize) {
         let (g, need) = unsafe { *arg.cast::<(*mut G, usize)>() };
         // SAFETY: g is the current one; Rust runs, so its mapped code stands at the innermost crossing.
         unsafe {
-            if let Err(error) = grow::grow(&mut (*g).stack, &mut (*(*g).m).cache, &report::known(), Innermost::Crossing, need) {
+            if let Err(error) =
+                grow::grow(&mut (*g).stack, &mut (*(*g).m).cache, &report::known(), Innermost::Crossing, need)
+            {
                 report::cannot_grow(&*g, Innermost::Crossing, &error);
             }
         }

@@ -6,15 +6,19 @@
 use super::function::{CallSite, Function};
 use super::published::{Published, Reading};
 use super::table::{Found, Table};
+use std::any::Any;
 use std::ops::Range;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 /// The functions of one registration. Their names, files and maps are no longer there once it is dropped.
-#[derive(Debug)]
 pub(crate) struct Group {
     /// The addresses that all of them lie in.
     pub(crate) range: Range<usize>,
     pub(crate) table: Table,
+    /// What the table refers to. Dropped after it, being declared after it.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    pub(crate) keeps: Box<dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe>,
 }
 
 type Groups = Vec<Arc<Group>>;

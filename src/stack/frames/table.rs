@@ -90,10 +90,7 @@ impl Table {
     }
 
     /// The same, but for the chains of NOSPLIT functions: those may lead to functions of another table.
-    pub(super) fn without_chains(
-        mut functions: Vec<Function>,
-        mut calls: Vec<CallSite>,
-    ) -> Result<Table, TableError> {
+    pub(super) fn without_chains(mut functions: Vec<Function>, mut calls: Vec<CallSite>) -> Result<Table, TableError> {
         functions.sort_by_key(|f| f.entry);
         for f in &functions {
             if f.end <= f.entry {
