@@ -145,6 +145,8 @@ pub enum User {
     Thread,
     /// The functions of another registration, which call it.
     Registration,
+    /// One of more users than are told apart.
+    Unknown,
 }
 
 impl std::fmt::Display for User {
@@ -153,6 +155,7 @@ impl std::fmt::Display for User {
             User::Task(id) => write!(f, "task {id}"),
             User::Thread => f.write_str("a thread outside any task"),
             User::Registration => f.write_str("another registration, whose functions call it"),
+            User::Unknown => f.write_str("one of very many"),
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) fn text(instruction: &Instruction) -> String {
     let mut formatter = GasFormatter::new();
     formatter.options_mut().set_space_after_operand_separator(true);
     formatter.options_mut().set_branch_leading_zeros(false);
+    formatter.options_mut().set_rip_relative_addresses(true);
+    formatter.options_mut().set_uppercase_hex(false);
     formatter.format(instruction, &mut text);
     text
 }

@@ -49,6 +49,7 @@ impl Users {
             User::Task(id) => (id + 1).min(REGISTRATION - 1),
             User::Thread => THREAD,
             User::Registration => REGISTRATION,
+            User::Unknown => THREAD,
         };
         let word = who | (function.min(u16::MAX.into()) as u64) << WHO_BITS;
         loop {
@@ -98,8 +99,9 @@ impl Users {
         }
         self.state.store(OPEN, SeqCst);
         // Those with slots may be gone since others found them full.
-        let word = words.first().copied().unwrap_or(THREAD);
+        let word = words.first().copied().unwrap_or(0);
         let user = match word & THREAD {
+            0 => User::Unknown,
             THREAD => User::Thread,
             REGISTRATION => User::Registration,
             id => User::Task(id - 1),
