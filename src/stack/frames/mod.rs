@@ -7,6 +7,7 @@ mod lines;
 mod published;
 mod section;
 mod stackmap;
+mod sync;
 pub mod table;
 pub(crate) mod walk;
 
