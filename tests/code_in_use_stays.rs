@@ -7,6 +7,7 @@ use compiler::{Compiled, LEAST_FRAME, Plan, compile};
 use morestack::code::{self, CallSite, Function, LookupError, Map, RegisterError, Registered, Registration, Text};
 use morestack::code::{Unregistered, User, flags};
 use std::cell::RefCell;
+use std::slice::from_ref;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 thread_local! {
@@ -129,7 +130,7 @@ fn by_other_registrations_that_call_them() {
     let (callee, function) = registered();
     let (text, caller) = caller(function.code().start, flags::NOSPLIT);
     // SAFETY: as above; the text lives until the end of this test.
-    let calls = unsafe { code::register(text.code(), &[caller.clone()]).unwrap() };
+    let calls = unsafe { code::register(text.code(), from_ref(&caller)).unwrap() };
     let refused = callee.unregister().unwrap_err();
     assert_eq!((refused.count(), refused.user()), (1, User::Registration));
     calls.unregister().unwrap();
@@ -163,9 +164,9 @@ fn the_same_code_may_come_again() {
     let Compiled { text, function } = compiled();
     for _ in 0..100 {
         // SAFETY: as above; the text lives until the end of this test.
-        let registration = unsafe { code::register(text.code(), &[function.clone()]).unwrap() };
+        let registration = unsafe { code::register(text.code(), from_ref(&function)).unwrap() };
         // SAFETY: as above.
-        let again = unsafe { code::register(text.code(), &[function.clone()]) }.unwrap_err();
+        let again = unsafe { code::register(text.code(), from_ref(&function)) }.unwrap_err();
         assert!(matches!(again, RegisterError::Taken { at, .. } if at == function.entry), "{again}");
         // SAFETY: as above.
         let sum = unsafe { registration.function::<(u64,), u64>("jit.sum").unwrap() };

@@ -7,6 +7,7 @@ mod compiler;
 use compiler::{LEAST_FRAME, Plan, compile};
 use iced_x86::code_asm::*;
 use morestack::code::{self, CallSite, CodeRange, Function, Map, RangeError, RegisterError, Text, flags};
+use std::slice::from_ref;
 
 morestack::mapped_export! {
     #[unsafe(export_name = "jit.bottom")]
@@ -154,11 +155,11 @@ fn places_where_no_instruction_begins() {
 fn ranges_that_are_none() {
     let (text, function) = right(LEAST_FRAME);
     let CodeRange { start, end } = text.code();
-    let error = refusal(CodeRange { start, end: start }, &[function.clone()]);
+    let error = refusal(CodeRange { start, end: start }, from_ref(&function));
     assert!(matches!(error, RegisterError::Range(RangeError::NoEnd { .. })), "{error}");
     let bytes = [0_u8; 64];
     let data = CodeRange { start: bytes.as_ptr().addr(), end: bytes.as_ptr().addr() + 64 };
-    let error = refusal(data, &[function.clone()]);
+    let error = refusal(data, from_ref(&function));
     assert!(matches!(error, RegisterError::Range(RangeError::NotExecutable { at, .. }) if at == data.start), "{error}");
     assert!(matches!(refusal(text.code(), &[]), RegisterError::Nothing { .. }));
     for (entry, stop) in [(start - 1, end), (start, end + 1), (end, start), (start, start)] {
@@ -184,7 +185,7 @@ fn ranges_that_are_none() {
 
 #[test]
 fn calls_that_are_none_and_calls_without_a_word() {
-    wrong("no call is said to return to", |f| drop(f.calls.pop()));
+    wrong("no call is said to return to", |f| f.calls.truncate(1));
     wrong("is said to return to", |f| {
         let pc = f.body;
         f.calls.push(CallSite { pc, callee: None, map: 0, line: 9, pushed: 0 });
@@ -210,6 +211,12 @@ fn maps_that_are_not_of_the_frame() {
     wrong("not 0 bytes", |f| f.args_map = Some(Map { count: u32::MAX, bits: u32::MAX, bytes: &[] }));
     wrong("its locals has 5 words, the area has 4", |f| f.locals_map = Some(Map { count: 1, bits: 5, bytes: &[0] }));
     wrong("call with stack map 1", |f| f.calls[0].map = 1);
+}
+
+#[test]
+fn frames_without_room_for_the_arguments_of_a_call() {
+    // It calls itself, so it passes as much as it takes.
+    wrong("passes 48 bytes to jit.sum, but its frame has 32", |f| f.args = 48);
 }
 
 #[test]

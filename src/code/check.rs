@@ -39,7 +39,7 @@ fn possible(f: &Function) -> Result<(), RegisterError> {
     if f.flags & !FLAGS != 0 {
         return Err(impossible(f, format!("flags {:#x} are not for registered functions", f.flags & !FLAGS)));
     }
-    if f.frame % 8 != 0 || f.need() > MAX_STACK {
+    if !f.frame.is_multiple_of(8) || f.need() > MAX_STACK {
         return Err(impossible(
             f,
             format!("a frame of {} bytes: it must be a multiple of 8 that fits a stack", f.frame),
@@ -351,7 +351,7 @@ impl<'c> Body<'c> {
         let callee = match i.code() {
             Code::Call_rel32_64 => Some(i.near_branch64() as usize),
             Code::Call_rm64 => None,
-            _ => return Err(contradiction(f, i, "calls were expected to be near ones")),
+            _ => return Err(contradiction(f, i, "only near calls of functions were expected")),
         };
         if f.has(flags::NOFRAME) {
             return Err(contradiction(f, i, "a function with NOFRAME calls nothing"));

@@ -2,6 +2,7 @@
 
 use crate::stack::table::{self, CallSite, flags};
 use crate::stack::{Lines, StackMap};
+use std::ptr::NonNull;
 
 /// A function that is to be registered: what `asm/macros.s` writes down for a function in assembly. Addresses are true ones.
 ///
@@ -104,27 +105,30 @@ impl Function<'_> {
 /// What the tables of a registration refer to. None of it moves or changes.
 #[derive(Debug, Default)]
 pub(super) struct Owned {
-    strings: Vec<Box<str>>,
-    bytes: Vec<Box<[u8]>>,
+    /// Boxes that have been taken apart: one that is moved must have no references into it.
+    bytes: Vec<NonNull<[u8]>>,
 }
+
+// SAFETY: the bytes are its own, and nobody writes there.
+unsafe impl Send for Owned {}
+// SAFETY: as above.
+unsafe impl Sync for Owned {}
 
 impl Owned {
     /// # Safety
-    /// The string is not used any more when this is dropped.
-    unsafe fn string(&mut self, string: &str) -> &'static str {
-        self.strings.push(string.into());
-        let kept: *const str = &**self.strings.last().expect("just put there");
+    /// The copy is not used any more when this is dropped.
+    unsafe fn bytes(&mut self, bytes: &[u8]) -> &'static [u8] {
+        let kept = NonNull::from(Box::leak(Box::<[u8]>::from(bytes)));
+        self.bytes.push(kept);
         // SAFETY: it stays where it is until it is dropped, which is later than its last use, as the caller says.
-        unsafe { &*kept }
+        unsafe { kept.as_ref() }
     }
 
     /// # Safety
-    /// As of `string`.
-    unsafe fn bytes(&mut self, bytes: &[u8]) -> &'static [u8] {
-        self.bytes.push(bytes.into());
-        let kept: *const [u8] = &**self.bytes.last().expect("just put there");
-        // SAFETY: as above.
-        unsafe { &*kept }
+    /// As of `bytes`.
+    unsafe fn string(&mut self, string: &str) -> &'static str {
+        // SAFETY: the bytes of a string; the rest is the caller's.
+        unsafe { str::from_utf8_unchecked(self.bytes(string.as_bytes())) }
     }
 
     /// The function as a table has it. Its maps have been checked.
@@ -150,6 +154,15 @@ impl Owned {
                 locals_map: f.locals_map.map(|m| StackMap::new(m.count, m.bits, self.bytes(m.bytes))),
                 lines: f.lines.map(|lines| Lines::new(self.bytes(lines))),
             }
+        }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        for bytes in self.bytes.drain(..) {
+            // SAFETY: out of a box, and nobody refers to it any more.
+            drop(unsafe { Box::from_raw(bytes.as_ptr()) });
         }
     }
 }

@@ -129,6 +129,7 @@ pub unsafe fn register(range: CodeRange, functions: &[Function<'_>]) -> Result<R
         end,
         what: error.to_string(),
     })?;
+    arguments_fit(&table, &Known::now(program))?;
     let group = Arc::new(Group { range: start..end, table, keeps: Box::new(owned) });
     // SAFETY: checked above, and the caller says that the code stays; the tables go when nobody uses the functions any more.
     let unwind = unsafe { UnwindTables::register(functions, code_of) };
@@ -157,6 +158,21 @@ fn free(range: CodeRange, program: &Table, all: &[Arc<Inner>]) -> Result<(), Reg
         Some((f, at)) => Err(RegisterError::Taken { start, end, function: f.name.to_owned(), at }),
         None => Ok(()),
     }
+}
+
+/// That a frame has room for the arguments and results of what is called directly.
+fn arguments_fit(table: &Table, known: &Known) -> Result<(), RegisterError> {
+    for (f, CallSite { pc, callee, .. }) in table.calls() {
+        let Some(callee) = callee.and_then(|pc| table.find_function(pc).or_else(|| known.find_function(pc))) else {
+            continue;
+        };
+        if callee.args > f.frame {
+            let (name, args, frame) = (callee.name, callee.args, f.frame);
+            let what = format!("its call before {pc:#x} passes {args} bytes to {name}, but its frame has {frame}");
+            return Err(RegisterError::Impossible { function: f.name.to_owned(), entry: f.entry, what });
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the other registrations that these functions call.
@@ -320,6 +336,7 @@ impl fmt::Debug for Using {
 fn current_user() -> User {
     // SAFETY: the current g is null or live, and so is the ident of one that is a task's.
     match unsafe { arch::current_g().as_ref() } {
+        // SAFETY: as above.
         Some(g) if !g.is_borrowed() => User::Task(unsafe { (*g.ident).id }),
         _ => User::Thread,
     }
