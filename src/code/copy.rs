@@ -84,20 +84,19 @@ pub enum Dependence {
 /// addresses outside the range are right for a copy too, as it is in the same process. And what others believe about the original does
 /// not hold for the copy: unwind tables, line tables, the table of mapped functions ([`register`](super::register()) tells those of it).
 ///
-/// A function that may be called is not what is wanted here. It is another one, a bridge, and the types keep them apart:
+/// A function that can be called from Rust is not what is wanted here: it is a bridge. The types keep them apart:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// # morestack::mapped_asm!("TEXT copies.nothing, NOSPLIT|NOFRAME, 0, 0\nRET\nEND copies.nothing");
 /// # morestack::mapped! { unsafe extern "ABI0" { fn nothing() = "copies.nothing"; } }
 /// # fn main() {
-/// // The address of a bridge, as text copies take no part of.
 /// morestack::code::copy(nothing as fn()).unwrap();
 /// # }
 /// ```
 ///
 /// Nor is a [`MappedFn`](crate::task::MappedFn):
 ///
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// # morestack::mapped_asm!("TEXT copies.nothing, NOSPLIT|NOFRAME, 0, 0\nRET\nEND copies.nothing");
 /// # morestack::mapped! { unsafe extern "ABI0" { fn nothing() = "copies.nothing"; } }
 /// # fn main() {
