@@ -209,6 +209,14 @@ __mapped_asm!(
     include_str!(concat!(env!("OUT_DIR"), "/asm/look.s"))
 );
 
+#[cfg(feature = "code")]
+__mapped_asm!(
+    __assembly_macros!(),
+    ".set SYS_rt_sigreturn, {sys_rt_sigreturn}",
+    include_str!(concat!(env!("OUT_DIR"), "/asm/sigreturn.s"));
+    sys_rt_sigreturn = const libc::SYS_rt_sigreturn
+);
+
 #[cfg(morestack_split)]
 __mapped_asm!(
     __assembly_macros!(),
@@ -251,6 +259,43 @@ pub(crate) fn mapped_start() -> usize {
 /// Where a fresh Rust task begins.
 pub(crate) fn closure_start() -> usize {
     morestack_closure_start as *const () as usize
+}
+
+/// The code by which a signal handler returns: its true range, from the address stubs.
+#[cfg(feature = "code")]
+pub(crate) fn sigreturn() -> crate::task::CodeRange {
+    unsafe extern "C" {
+        #[link_name = "morestack_sigreturn$entry"]
+        safe fn entry() -> usize;
+        #[link_name = "morestack_sigreturn$end"]
+        safe fn end() -> usize;
+    }
+    crate::task::CodeRange { start: entry(), end: end() }
+}
+
+/// What mapped functions call when their check has failed: `morestack`, `morestack_noctxt`.
+#[cfg(feature = "code")]
+pub(crate) fn morestacks() -> (usize, usize) {
+    unsafe extern "C" {
+        fn morestack();
+        fn morestack_noctxt();
+    }
+    (morestack as *const () as usize, morestack_noctxt as *const () as usize)
+}
+
+/// Where the current `g` is, from the thread pointer.
+#[cfg(feature = "code")]
+pub(crate) fn current_g_offset() -> i32 {
+    let offset: i32;
+    // SAFETY: loads a number that the linker puts there.
+    unsafe {
+        std::arch::asm!(
+            "movl $morestack_g@tpoff, {:e}",
+            out(reg) offset,
+            options(att_syntax, pure, nomem, nostack, preserves_flags)
+        );
+    }
+    offset
 }
 
 /// Where the function begins behind which an unwinder finds the frames of another task.

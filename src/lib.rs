@@ -40,6 +40,7 @@
 //!   them and Rust.
 //! - [`stack`]: where stacks come from and how they grow; counters, debug modes, big stacks for other coroutine libraries.
 //! - [`task`]: the types of mapped functions, and what they may pass.
+//! - `code` (with the feature of that name): copies of functions, and functions that a compiler adds while the program runs.
 //! - [`signal`]: how signal handlers are kept off small stacks, and what remains outside.
 //!
 //! # Stacks
@@ -84,6 +85,8 @@ pub mod alloc;
 #[doc(hidden)]
 pub mod arch;
 pub mod channel;
+#[cfg(feature = "code")]
+pub mod code;
 #[cfg(feature = "debug-page")]
 pub mod debug;
 pub mod net;

@@ -3,8 +3,8 @@
 use crate::sched::inspect::Dump;
 use crate::sched::runtime::Leftover;
 use crate::sched::{OWN_THREAD_STACK, OWN_THREADS};
-use crate::stack::frames::table::Table;
 use crate::stack::locked;
+use crate::task::report::known_if_right;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
@@ -277,7 +277,9 @@ impl Place {
 
 /// The functions at an address: the one that is there, and those that it is inlined into.
 fn names_of(pc: usize, frame: Frame) -> Vec<Frame> {
-    if let Some(mapped) = Table::of_program().ok().and_then(|table| table.find_function(pc)) {
+    if let Some(known) = known_if_right()
+        && let Some(mapped) = known.find_function(pc)
+    {
         let line = Some((mapped.file.to_owned(), mapped.line_at(pc)));
         return vec![Frame { function: Some(mapped.name.to_owned()), line, ..frame }];
     }
