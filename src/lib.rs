@@ -89,6 +89,7 @@ pub mod debug;
 pub mod net;
 pub mod os;
 pub mod runtime;
+pub mod safecopy;
 pub mod sched;
 pub mod signal;
 pub mod sigstack;
