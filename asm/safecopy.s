@@ -76,11 +76,9 @@ FILE "asm/safecopy.s"
     \move \reg\()6, -2 * \width(%rdi, %rdx)
     \move \reg\()7, -\width(%rdi, %rdx)
     COPY_DONE \width
-8:  cmpq morestack_safecopy_string_from(%rip), %rdx
-    jb 9f
-    cmpq morestack_safecopy_string_to(%rip), %rdx
-    jb .Lcopy_string
-9:  \move (%rsi), \reg\()0
+8:  cmpq morestack_safecopy_movs_from(%rip), %rdx
+    jae .Lcopy_string
+    \move (%rsi), \reg\()0
     \move \reg\()0, (%rdi)
     movl %edi, %ecx                 # on to where blocks to be written are aligned
     andl $(\width - 1), %ecx
@@ -239,7 +237,7 @@ morestack_safecopy_zero:
 .Lzero_fast:
     cmpq $16, %rdx
     jb .Lzero_small
-    cmpq morestack_safecopy_string_from(%rip), %rdx
+    cmpq morestack_safecopy_stos_from(%rip), %rdx
     jae .Lzero_string
     cmpq $64, %rdx
     jbe 2f

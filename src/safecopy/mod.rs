@@ -64,6 +64,8 @@ mod fault;
 mod how;
 
 pub use fault::{Cause, Fault};
+#[doc(hidden)]
+pub use how::{__use_strings_from, __use_width, __widths};
 
 use crate::arch::{self, Accessed};
 use crate::sigstack;
