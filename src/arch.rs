@@ -275,7 +275,8 @@ pub(crate) fn fault_stub_of(pc: usize) -> Option<usize> {
     // SAFETY: the table is an array between the two, which nobody changes.
     let table = unsafe { std::slice::from_raw_parts(start, end.offset_from_unsigned(start)) };
     table.iter().find_map(|MayFault(words)| {
-        let [start, end, stub] = words.each_ref().map(|word| (&raw const *word as usize).wrapping_add_signed(*word as isize));
+        let [start, end, stub] =
+            words.each_ref().map(|word| (&raw const *word as usize).wrapping_add_signed(*word as isize));
         (start..end).contains(&pc).then_some(stub)
     })
 }

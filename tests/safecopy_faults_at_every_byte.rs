@@ -12,6 +12,7 @@ use everywhere::everywhere;
 use morestack::safecopy::{self, Cause, Fault};
 use pages::{PAGE, Pages};
 use rand::Rng;
+use std::sync::Mutex;
 
 /// The longest copy, and the furthest from the page's end.
 const MOST: usize = 512;
@@ -58,46 +59,55 @@ fn pattern(i: usize) -> u8 {
     (i % 251) as u8
 }
 
-fn segv(address: *const u8, done: usize) -> Result<(), Fault> {
-    let fault = safecopy::copy_in(&mut [0], address).unwrap_err();
-    assert_eq!((fault.cause, fault.done), (Cause::Segv, 0), "what this compares with is a fault");
-    Err(with_done(fault, done))
-}
-
-/// `Fault` can be compared, but not made, outside the crate.
-fn with_done(mut fault: Fault, done: usize) -> Fault {
-    fault.done = done;
-    fault
-}
-
-/// In the widths that this processor has.
-fn each_width(body: fn()) {
-    for width in safecopy::__widths() {
-        println!("blocks of {width} bytes");
-        safecopy::__use_width(width);
-        body();
+/// The fault of a copy that meets the bad page behind `edge` after `done` bytes. `Fault` can be compared, but not made, outside its crate.
+fn segv(edge: &Edge) -> impl Fn(usize) -> Result<(), Fault> {
+    let first = safecopy::copy_in(&mut [0], edge.before(0)).unwrap_err();
+    assert_eq!((first.address, first.cause, first.done), (edge.before(0).addr(), Cause::Segv, 0));
+    move |done| {
+        let mut fault = first;
+        fault.done = done;
+        Err(fault)
     }
 }
 
+/// On a thread in each of the widths that this processor has, and everywhere in the best, which is the one that is used.
+fn each_width(body: fn()) {
+    let widths = safecopy::__widths();
+    for width in &widths {
+        println!("blocks of {width} bytes");
+        safecopy::__use_width(*width);
+        if Some(width) == widths.last() { everywhere(body) } else { body() }
+    }
+}
+
+/// The widths are the process's.
+static TURN: Mutex<()> = Mutex::new(());
+
 #[test]
 fn at_the_source() {
-    each_width(|| everywhere(source));
+    let _turn = TURN.lock();
+    each_width(source);
 }
 
 fn source() {
     let edge = Edge::bad_behind();
     edge.fill(pattern);
-    let mut to = [FILLER; MOST + 64];
+    let segv = segv(&edge);
+    let bytes: Vec<u8> = edge.content().to_vec();
+    let untouched = [FILLER; MOST + 64];
+    let mut to = untouched;
     for good in 0..=MOST {
+        // Else the worker would be reported as stuck.
+        morestack::thread::yield_now();
         for len in 0..=MOST {
-            let from = edge.before(good);
             // An odd place, so that neither is aligned.
-            let got = safecopy::copy_in(&mut to[3..3 + len], from);
+            let got = safecopy::copy_in(&mut to[3..3 + len], edge.before(good));
             let done = len.min(good);
-            let expected = if done == len { Ok(()) } else { segv(edge.before(0), done) };
+            let expected = if done == len { Ok(()) } else { segv(done) };
             assert_eq!(got, expected, "{good} good of {len}");
-            assert!(to[3..3 + done].iter().enumerate().all(|(i, &byte)| byte == pattern(PAGE - good + i)), "{good} of {len}");
-            assert!(to[..3].iter().chain(&to[3 + done..]).all(|&byte| byte == FILLER), "{good} good of {len}");
+            let (before, rest) = to.split_at(3);
+            assert!(rest[..done] == bytes[PAGE - good..][..done], "{good} good of {len}");
+            assert!(before == &untouched[..3] && rest[done..] == untouched[3 + done..], "{good} good of {len}");
             to[3..3 + done].fill(FILLER);
         }
     }
@@ -105,43 +115,47 @@ fn source() {
 
 #[test]
 fn at_the_destination() {
-    each_width(|| everywhere(destination));
+    let _turn = TURN.lock();
+    each_width(destination);
 }
 
 fn destination() {
     let edge = Edge::bad_behind();
     edge.fill(|_| FILLER);
+    let segv = segv(&edge);
     let from: Vec<u8> = (0..MOST + 64).map(pattern).collect();
     for good in 0..=MOST {
+        morestack::thread::yield_now();
         for len in 0..=MOST {
             let to = edge.before(good);
             // SAFETY: the pages are this test's.
             let copied = unsafe { safecopy::copy_out(to, &from[5..5 + len]) };
             let done = len.min(good);
-            let expected = if done == len { Ok(()) } else { segv(edge.before(0), done) };
+            let expected = if done == len { Ok(()) } else { segv(done) };
             assert_eq!(copied, expected, "{good} good of {len}");
-            expect(&edge, good, done, |i| pattern(5 + i));
+            expect(&edge, good, &from[5..5 + done]);
             // SAFETY: as above.
             assert_eq!(unsafe { safecopy::zero(to, len) }, expected, "{good} good of {len}");
-            expect(&edge, good, done, |_| 0);
+            expect(&edge, good, &[0; MOST][..done]);
             edge.pages.fill(PAGE - good, &[FILLER; MOST][..done]);
         }
     }
 }
 
-/// The `done` bytes from `before(good)` are so, and the others are not touched.
-fn expect(edge: &Edge, good: usize, done: usize, byte: impl Fn(usize) -> u8) {
-    let begin = PAGE - good;
-    let content = edge.content();
-    assert!(content[begin..begin + done].iter().enumerate().all(|(i, &found)| found == byte(i)), "{done} of {good}");
+/// These bytes are at `before(good)`, and the others are not touched.
+fn expect(edge: &Edge, good: usize, bytes: &[u8]) {
+    let (before, here) = edge.content().split_at(PAGE - good);
+    assert!(here.starts_with(bytes), "{} of {good}", bytes.len());
     // What lies further off than any copy reaches needs no look each time.
-    let others = content[PAGE - MOST - 64..begin].iter().chain(&content[begin + done..]);
-    assert!(others.into_iter().all(|&found| found == FILLER), "{done} of {good}");
+    let (before, behind) = (&before[PAGE - MOST - 64..], &here[bytes.len()..]);
+    let filler = [FILLER; MOST + 64];
+    assert!(before == &filler[..before.len()] && behind == &filler[..behind.len()], "{} of {good}", bytes.len());
 }
 
 #[test]
 fn at_both() {
-    each_width(|| everywhere(both));
+    let _turn = TURN.lock();
+    each_width(both);
 }
 
 fn both() {
@@ -149,7 +163,10 @@ fn both() {
     let (source, destination) = (Edge::bad_behind(), Edge::bad_behind());
     source.fill(pattern);
     destination.fill(|_| FILLER);
+    let (at_source, at_destination) = (segv(&source), segv(&destination));
+    let bytes: Vec<u8> = source.content().to_vec();
     for readable in 0..=MOST {
+        morestack::thread::yield_now();
         for len in 0..=MOST {
             // Half of them at the same byte, or next to it.
             let writable = match random.random_range(0..6) {
@@ -164,11 +181,11 @@ fn both() {
             let done = len.min(readable).min(writable);
             let expected = match done {
                 _ if done == len => Ok(()),
-                _ if done == readable => segv(source.before(0), done),
-                _ => segv(destination.before(0), done),
+                _ if done == readable => at_source(done),
+                _ => at_destination(done),
             };
             assert_eq!(got, expected, "{readable} readable and {writable} writable of {len}");
-            expect(&destination, writable, done, |i| pattern(PAGE - readable + i));
+            expect(&destination, writable, &bytes[PAGE - readable..][..done]);
             destination.pages.fill(PAGE - writable, &[FILLER; MOST][..done]);
         }
     }
@@ -176,20 +193,26 @@ fn both() {
 
 #[test]
 fn nothing_behind_a_bad_page_is_touched() {
+    let _turn = TURN.lock();
     each_width(|| {
         let edge = Edge::bad_before();
         edge.fill(|_| FILLER);
         let from = [1; 2 * MOST];
         let mut to = [FILLER; 2 * MOST];
+        let starts_at = |got: Result<(), Fault>, at: *mut u8| {
+            let fault = got.unwrap_err();
+            assert_eq!((fault.address, fault.cause, fault.done), (at.addr(), Cause::Segv, 0));
+        };
         for bad in 1..=MOST {
-            for len in bad..=bad + MOST.min(130) {
+            morestack::thread::yield_now();
+            for len in (bad..=bad + 130).step_by(13) {
                 let at = edge.before(bad);
                 // SAFETY: the pages are this test's.
                 unsafe {
-                    assert_eq!(safecopy::copy_out(at, &from[..len]), segv(at, 0));
-                    assert_eq!(safecopy::zero(at, len), segv(at, 0));
+                    starts_at(safecopy::copy_out(at, &from[..len]), at);
+                    starts_at(safecopy::zero(at, len), at);
                 }
-                assert_eq!(safecopy::copy_in(&mut to[..len], at), segv(at, 0));
+                starts_at(safecopy::copy_in(&mut to[..len], at), at);
             }
         }
         assert!(edge.content().iter().chain(&to).all(|&byte| byte == FILLER));
@@ -198,6 +221,7 @@ fn nothing_behind_a_bad_page_is_touched() {
 
 #[test]
 fn long_copies_end_at_the_same_byte() {
+    let _turn = TURN.lock();
     each_width(|| {
         let mut random = seed::generator(seed::seed(), 1);
         let pages = 64;
@@ -205,17 +229,20 @@ fn long_copies_end_at_the_same_byte() {
         let bytes: Vec<u8> = (0..pages * PAGE).map(pattern).collect();
         source.fill(0, &bytes);
         source.protect(pages, libc::PROT_NONE);
-        let mut to = vec![FILLER; pages * PAGE + 2 * MOST];
+        let untouched = vec![FILLER; pages * PAGE + 2 * MOST];
+        let mut to = untouched.clone();
         // From a length on, the string instructions do it.
         for strings_from in [usize::MAX, 1024] {
             safecopy::__use_strings_from(strings_from);
             for _ in 0..500 {
                 let (begin, skip) = (random.random_range(0..pages * PAGE), random.random_range(0..64));
                 let (good, len) = (pages * PAGE - begin, pages * PAGE - begin + random.random_range(0..MOST));
-                let expected = if good == len { Ok(()) } else { segv(source.at(pages * PAGE), good) };
-                assert_eq!(safecopy::copy_in(&mut to[skip..skip + len], source.at(begin)), expected);
+                let got = safecopy::copy_in(&mut to[skip..skip + len], source.at(begin));
+                let edge = source.at(pages * PAGE).addr();
+                let expected = if good == len { Ok(()) } else { Err((edge, Cause::Segv, good)) };
+                assert_eq!(got.map_err(|fault| (fault.address, fault.cause, fault.done)), expected);
                 assert!(to[skip..skip + good] == bytes[begin..]);
-                assert!(to[..skip].iter().chain(&to[skip + good..]).all(|&byte| byte == FILLER));
+                assert!(to[..skip] == untouched[..skip] && to[skip + good..] == untouched[skip + good..]);
                 to[skip..skip + good].fill(FILLER);
             }
         }

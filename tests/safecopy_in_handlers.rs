@@ -8,6 +8,7 @@ mod pages;
 use everywhere::everywhere;
 use libc::{c_int, c_void, siginfo_t};
 use morestack::safecopy;
+use morestack::sigstack::AltStack;
 use pages::{PAGE, Pages};
 use std::ptr;
 use std::sync::Mutex;
@@ -36,7 +37,7 @@ fn edge() -> Pages {
 
 /// A copy over the edge; whether all about it is right.
 fn copies_over(pages: &Pages, good: usize) -> bool {
-    let mut to = [1; 2 * PAGE];
+    let mut to = [1; 800];
     let len = good + 100;
     let Err(fault) = safecopy::copy_in(&mut to[..len], pages.at(2 * PAGE - good)) else { return false };
     fault.done == good && to[..good].iter().all(|&byte| byte == 7) && to[good..].iter().all(|&byte| byte == 1)
@@ -65,23 +66,30 @@ fn that_interrupt_copies() {
     let _turn = TURN.lock();
     EDGE.store(Box::into_raw(Box::new(edge())), Ordering::Release);
     install(libc::SIGALRM, on_alarm as *const () as usize, libc::SA_RESTART);
-    let every = |microseconds| {
-        let interval = libc::timeval { tv_sec: 0, tv_usec: microseconds };
-        // SAFETY: the pointer is readable.
-        unsafe { libc::setitimer(libc::ITIMER_REAL, &libc::itimerval { it_interval: interval, it_value: interval }, ptr::null_mut()) };
-    };
-    every(100);
     everywhere(|| {
+        // The handler and the fault in it need more than what std gives to threads.
+        let _alternate = AltStack::install().unwrap();
         let pages = edge();
-        let goal = HANDLED.load(Ordering::Relaxed) + 500;
+        let start = HANDLED.load(Ordering::Relaxed);
+        // SAFETY: without preconditions.
+        let copying = unsafe { libc::pthread_self() };
+        let sending = std::thread::spawn(move || {
+            for sent in start..start + 500 {
+                // SAFETY: the thread waits for this one.
+                unsafe { libc::pthread_kill(copying, libc::SIGALRM) };
+                while HANDLED.load(Ordering::Relaxed) <= sent {
+                    std::hint::spin_loop();
+                }
+            }
+        });
         for good in (0..600).cycle() {
             assert!(copies_over(&pages, good), "{good}");
-            if HANDLED.load(Ordering::Relaxed) > goal {
+            if sending.is_finished() {
                 break;
             }
         }
+        sending.join().unwrap();
     });
-    every(0);
     assert_eq!(WRONG.load(Ordering::Relaxed), 0);
 }
 
@@ -95,7 +103,9 @@ extern "C" fn look(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
     unsafe {
         let at = (*info).si_addr() as usize;
         let mut byte = [0];
-        let read = |byte: &mut [u8], at| safecopy::with_faults_unblocked(|| safecopy::copy_in(byte, ptr::with_exposed_provenance(at)));
+        let read = |byte: &mut [u8], at| {
+            safecopy::with_faults_unblocked(|| safecopy::copy_in(byte, ptr::with_exposed_provenance(at)))
+        };
         let below = read(&mut byte, at - 1).map_or(UNREADABLE, |()| usize::from(byte[0]) + 1);
         let here = read(&mut byte, at).map_or(UNREADABLE, |()| usize::from(byte[0]) + 1);
         assert_eq!(here, UNREADABLE);
@@ -121,6 +131,7 @@ fn of_the_same_signal() {
     for flags in [libc::SA_SIGINFO, libc::SA_SIGINFO | libc::SA_NODEFER] {
         let old = install(libc::SIGSEGV, look as *const () as usize, flags);
         everywhere(|| {
+            let _alternate = AltStack::install().unwrap();
             let pages = edge();
             FOUND.store(0, Ordering::Relaxed);
             assert_eq!(read_byte(pages.at(2 * PAGE)), READABLE);
@@ -153,6 +164,7 @@ fn with_all_signals_blocked() {
         assert_eq!(libc::sigaction(libc::SIGUSR1, &action, ptr::null_mut()), 0);
     }
     everywhere(|| {
+        let _alternate = AltStack::install().unwrap();
         FOUND.store(0, Ordering::Relaxed);
         // SAFETY: to this thread.
         unsafe { libc::raise(libc::SIGUSR1) };
@@ -181,7 +193,8 @@ fn the_mask_comes_back() {
         let pages = edge();
         assert!(safecopy::with_faults_unblocked(|| blocked() == [false, false, true] && copies_over(&pages, 9)));
         assert_eq!(blocked(), [true, false, true]);
-        let panicked = std::panic::catch_unwind(|| safecopy::with_faults_unblocked(|| std::panic::resume_unwind(Box::new(()))));
+        let panicked =
+            std::panic::catch_unwind(|| safecopy::with_faults_unblocked(|| std::panic::resume_unwind(Box::new(()))));
         assert!(panicked.is_err());
         assert_eq!(blocked(), [true, false, true]);
     })

@@ -45,16 +45,19 @@ impl Seen {
 fn copy(pages: &Pages, seen: &Seen, seed: u64, index: u64) {
     let mut random = seed::generator(seed, index);
     let start = pages.at(0).addr();
-    let mut to = vec![FILLER; PAGES * PAGE];
+    let untouched = vec![FILLER; PAGES * PAGE];
+    let mut to = untouched.clone();
     let from = vec![0; PAGES * PAGE];
     let mut copies = 0;
     while copies < COPIES || seen.whole.load(Ordering::Relaxed) < 100 || seen.ended.load(Ordering::Relaxed) < 100 {
         copies += 1;
+        // Else the worker would be reported as stuck.
+        morestack::thread::yield_now();
         let begin = random.random_range(0..PAGES * PAGE);
         let len = random.random_range(1..=(PAGES * PAGE - begin).min(3 * PAGE));
         let done = seen.note(safecopy::copy_in(&mut to[begin..begin + len], pages.at(begin)), begin, len, start);
-        assert!(to[begin..begin + done].iter().all(|&byte| byte == 0), "each page is zeros");
-        assert!(to[..begin].iter().chain(&to[begin + done..]).all(|&byte| byte == FILLER));
+        assert!(to[begin..begin + done] == from[..done], "each page is zeros");
+        assert!(to[..begin] == untouched[..begin] && to[begin + done..] == untouched[begin + done..]);
         to[begin..begin + done].fill(FILLER);
         // SAFETY: nobody reads these pages but such copies.
         unsafe {
@@ -93,7 +96,7 @@ fn end_copies_with_errors() {
     let thread = std::thread::spawn(start(1));
     let tasks = [morestack::thread::spawn(start(2)), morestack::thread::spawn(start(3))];
     thread.join().unwrap();
-    tasks.map(|task| task.join().unwrap());
+    tasks.into_iter().for_each(|task| task.join().unwrap());
     stop.store(true, Ordering::Relaxed);
     unmapping.join().unwrap();
     println!("{:?} whole, {:?} ended early", seen.whole, seen.ended);

@@ -48,7 +48,8 @@ fn pc(context: *mut c_void) -> usize {
 fn symbol(name: &str) -> CodeRange {
     let file = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let file = object::File::parse(&*file).unwrap();
-    let find = |name: &str| file.symbols().find(|symbol| symbol.name() == Ok(name)).unwrap_or_else(|| panic!("no {name}"));
+    let find =
+        |name: &str| file.symbols().find(|symbol| symbol.name() == Ok(name)).unwrap_or_else(|| panic!("no {name}"));
     let base = (role_of_main as fn() as usize).wrapping_sub(find("safecopy_true_addresses_main").address() as usize);
     let start = base.wrapping_add(find(name).address() as usize);
     CodeRange { start, end: start + find(name).size() as usize }
@@ -92,12 +93,12 @@ fn role_of_main() {
     let routine = symbol("morestack_safecopy_load32");
     let _alternate = morestack::sigstack::AltStack::install().unwrap();
     match role.as_str() {
-        "true" => drop(RANGE.set(routine)),
+        "true" => RANGE.set(routine).expect("it is set once"),
         // As if the function that Rust calls were the routine.
         "bridge" => {
             let start = load as usize;
             assert!(!routine.contains(start));
-            drop(RANGE.set(CodeRange { start, end: start + (routine.end - routine.start) }));
+            RANGE.set(CodeRange { start, end: start + (routine.end - routine.start) }).expect("it is set once");
         }
         _ => install_past_libc(break_the_stub),
     }

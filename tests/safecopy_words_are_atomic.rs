@@ -46,7 +46,7 @@ fn no_step_is_lost() {
     };
     let threads = [std::thread::spawn(steps), std::thread::spawn(steps)];
     let task = morestack::thread::spawn(steps);
-    threads.map(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     task.join().unwrap();
     assert_eq!(WORD.load(Ordering::Relaxed), 3 * STEPS);
     // Each step puts one there, and takes what the one before had put there. The first found none; the last's is left.

@@ -6,9 +6,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 /// From where on the two are to be alike, to what goes past all caches.
-const SIZES: [usize; 14] = [
-    64, 128, 256, 320, 512, 1000, 2048, 4096, 9000, 16 << 10, 64 << 10, 256 << 10, 4 << 20, 64 << 20,
-];
+const SIZES: [usize; 14] =
+    [64, 128, 256, 320, 512, 1000, 2048, 4096, 9000, 16 << 10, 64 << 10, 256 << 10, 4 << 20, 64 << 20];
 
 /// Bytes to be copied in a sample.
 const SAMPLE: usize = 8 << 20;

@@ -48,7 +48,9 @@ fn prepare() {
 fn widths() -> impl Iterator<Item = u32> {
     // Processors whose AVX-512 is older than these run slower for a while after each use of it.
     let has_64 = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vbmi2");
-    [(16, true), (32, is_x86_feature_detected!("avx2")), (64, has_64)].into_iter().filter_map(|(width, has)| has.then_some(width))
+    [(16, true), (32, is_x86_feature_detected!("avx2")), (64, has_64)]
+        .into_iter()
+        .filter_map(|(width, has)| has.then_some(width))
 }
 
 /// For tests: the widths that this processor has.

@@ -58,6 +58,9 @@
 //! - Where SIGSEGV or SIGBUS is blocked, the kernel ends the process at the first fault, whatever handlers there are: on threads that
 //!   block all signals, in handlers whose mask includes them, and in a handler of these very signals that was installed without
 //!   `SA_NODEFER`. [`with_faults_unblocked`] is for those.
+//! - A fault takes room on the thread's alternate stack, some 4 KB on processors with AVX-512. In a handler that runs there, too, what
+//!   std gives to its threads (8 KB) is too small for both; tasks have 64 KB, and so has a thread with an
+//!   [`AltStack`](crate::sigstack::AltStack).
 //! - The rest of what escapes libc's functions is in [`sigstack`](crate::sigstack)'s list.
 
 mod fault;

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libc::{SA_NODEFER, SA_ONSTACK, SA_RESETHAND, SA_RESTART, SA_SIGINFO, c_int, c_void, siginfo_t};
 
 use super::interpose::__sigaction;
+use super::onstack::added;
 
 /// The signals that a bad memory access raises.
 const FAULTS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
@@ -125,7 +126,8 @@ pub(super) unsafe fn stand_in_front(handler: Handler) {
         while seen.sa_sigaction != handler as usize {
             // First, because our handler must find it when it runs. Where another one is written down already, another thread does
             // the same, or has installed an action since.
-            let next = Behind::of(&seen).to_word();
+            let asked = Behind::of(&seen);
+            let next = Behind { on_stack: asked.on_stack && !added(signal), ..asked }.to_word();
             let ours = place.compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed).is_ok();
             // SAFETY: the caller's.
             let replaced = unsafe { replace(signal, handler, &seen) };

@@ -25,7 +25,8 @@ impl Pages {
     fn map(count: usize, flags: i32, descriptor: i32) -> Pages {
         let len = count * PAGE;
         // SAFETY: takes nothing that is in use.
-        let start = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, descriptor, 0) };
+        let start =
+            unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, descriptor, 0) };
         assert_ne!(start, libc::MAP_FAILED, "{}", std::io::Error::last_os_error());
         Pages { start: start as usize, len }
     }
@@ -44,9 +45,8 @@ impl Pages {
     pub fn renew(&self, page: usize) {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
         // SAFETY: as in `protect`.
-        let at = unsafe {
-            libc::mmap(self.at(page * PAGE).cast(), PAGE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
-        };
+        let at =
+            unsafe { libc::mmap(self.at(page * PAGE).cast(), PAGE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
         assert_eq!(at, self.at(page * PAGE).cast());
     }
 
