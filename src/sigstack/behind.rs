@@ -5,8 +5,11 @@
 //! installing handlers, which this crate defines (`interpose.rs`), leave our handler where it is, write down what was to be
 //! installed, and report that to whoever asks. Our handler does with each fault that is not ours what the action says.
 //!
-//! The kernel keeps the action's mask and those flags that it acts on while it calls us; the rest is one word, so that there is
-//! nothing to lock: handlers may install handlers, and a forked child must not find a lock taken.
+//! Ours runs with all signals blocked: a handler that interrupted it would run with SIGSEGV blocked, and a copy that faults there would
+//! end the process. The mask that the program's handler asked for is set before it is called (`faults.rs`).
+//!
+//! An action is kept as two words, its mask and the rest, so that there is nothing to lock: handlers may install handlers, and a
+//! forked child must not find a lock taken. Two threads that install at the same instant may see the other's mask.
 
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -15,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libc::{SA_NODEFER, SA_ONSTACK, SA_RESETHAND, SA_RESTART, SA_SIGINFO, c_int, c_void, siginfo_t};
 
 use super::interpose::__sigaction;
-use super::onstack::added;
+use super::onstack::{added, bit};
 
 /// The signals that a bad memory access raises.
 const FAULTS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
@@ -26,66 +29,80 @@ static BEHIND: [AtomicU64; 2] = [const { AtomicU64::new(NOTHING) }; 2];
 /// The kernel has the program's own action.
 const NOTHING: u64 = 0;
 
-/// Flags that the kernel acts on before our handler runs, so it is installed with what the action has of them.
-const OF_THE_KERNEL: c_int = SA_NODEFER | SA_RESTART;
-
 /// A handler of the kind that gets all that the kernel tells.
 pub(super) type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 
-/// The part of an action that our handler acts on.
+/// The masks of the actions there, a bit for each signal.
+static MASKS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
+/// An action but for its mask.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Behind {
     /// A function, `SIG_DFL` or `SIG_IGN`.
     pub(super) handler: usize,
-    pub(super) siginfo: bool,
-    pub(super) once: bool,
-    /// Only reported: every handler runs on the alternate stack.
-    on_stack: bool,
+    /// Those of [`FLAGS`].
+    pub(super) flags: c_int,
 }
 
-impl Behind {
-    const SIGINFO: u64 = 1 << 60;
-    const ONCE: u64 = 1 << 61;
-    const ON_STACK: u64 = 1 << 62;
-    /// Tells the default action from [`NOTHING`].
-    const THERE: u64 = 1 << 63;
-    /// Addresses of functions have 57 bits at most, the topmost of which are 0.
-    const HANDLER: u64 = Behind::SIGINFO - 1;
+/// The flags of an action that mean something for these signals, with the bits that stand for them. `SA_ONSTACK` is only reported (every
+/// handler runs there), and `SA_RESTART` is the kernel's part.
+const FLAGS: [(c_int, u64); 5] = [
+    (SA_SIGINFO, 1 << 58),
+    (SA_RESETHAND, 1 << 59),
+    (SA_NODEFER, 1 << 60),
+    (SA_RESTART, 1 << 61),
+    (SA_ONSTACK, 1 << 62),
+];
 
+/// Tells the default action from [`NOTHING`].
+const THERE: u64 = 1 << 63;
+
+/// Addresses of functions have 57 bits at most, the topmost of which is 0.
+const HANDLER: u64 = (1 << 58) - 1;
+
+impl Behind {
     fn of(action: &libc::sigaction) -> Behind {
-        let has = |flag| action.sa_flags & flag != 0;
-        Behind {
-            handler: action.sa_sigaction,
-            siginfo: has(SA_SIGINFO),
-            once: has(SA_RESETHAND),
-            on_stack: has(SA_ONSTACK),
-        }
+        Behind { handler: action.sa_sigaction, flags: action.sa_flags & all_flags() }
     }
 
     fn to_word(self) -> u64 {
-        let flag = |is: bool, bit| if is { bit } else { 0 };
-        Behind::THERE
-            | self.handler as u64 & Behind::HANDLER
-            | flag(self.siginfo, Behind::SIGINFO)
-            | flag(self.once, Behind::ONCE)
-            | flag(self.on_stack, Behind::ON_STACK)
+        let flags = FLAGS.iter().filter(|(flag, _)| self.has(*flag)).fold(0, |word, (_, bit)| word | bit);
+        THERE | flags | self.handler as u64 & HANDLER
     }
 
     fn from_word(word: u64) -> Option<Behind> {
-        let has = |bit| word & bit != 0;
-        has(Behind::THERE).then(|| Behind {
-            handler: (word & Behind::HANDLER) as usize,
-            siginfo: has(Behind::SIGINFO),
-            once: has(Behind::ONCE),
-            on_stack: has(Behind::ON_STACK),
-        })
+        let flags = FLAGS.iter().filter(|(_, bit)| word & bit != 0).fold(0, |flags, (flag, _)| flags | flag);
+        (word & THERE != 0).then_some(Behind { handler: (word & HANDLER) as usize, flags })
     }
 
-    /// The flags of it that the kernel does not have.
-    fn flags(self) -> c_int {
-        let flag = |is, bit| if is { bit } else { 0 };
-        flag(self.siginfo, SA_SIGINFO) | flag(self.once, SA_RESETHAND) | flag(self.on_stack, SA_ONSTACK)
+    pub(super) fn has(self, flag: c_int) -> bool {
+        self.flags & flag != 0
     }
+}
+
+fn all_flags() -> c_int {
+    FLAGS.iter().fold(0, |all, (flag, _)| all | flag)
+}
+
+/// The signals of a set, a bit for each, as the kernel has them.
+pub(super) fn bits_of(set: &libc::sigset_t) -> u64 {
+    // SAFETY: a set begins with these 64 bits; no kernel knows more signals.
+    unsafe { (&raw const *set).cast::<u64>().read() }
+}
+
+/// The set of these signals.
+pub(super) fn set_of(bits: u64) -> libc::sigset_t {
+    // SAFETY: all zeros is the empty set, which begins with these 64 bits.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        (&raw mut set).cast::<u64>().write(bits);
+        set
+    }
+}
+
+/// What the kernel keeps of an action's mask: nobody can block these two.
+fn mask_of(action: &libc::sigaction) -> u64 {
+    bits_of(&action.sa_mask) & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP))
 }
 
 /// Whether it is one of the two.
@@ -93,25 +110,24 @@ pub(super) fn is_fault(signal: c_int) -> bool {
     FAULTS.contains(&signal)
 }
 
-fn place(signal: c_int) -> Option<&'static AtomicU64> {
-    FAULTS.iter().position(|&fault| fault == signal).map(|index| &BEHIND[index])
+/// Where a signal's action and its mask are.
+fn place(signal: c_int) -> Option<(&'static AtomicU64, &'static AtomicU64)> {
+    FAULTS.iter().position(|&fault| fault == signal).map(|index| (&BEHIND[index], &MASKS[index]))
 }
 
-/// What stands behind our handler; `None` if that is not in front of the signal's.
-pub(super) fn behind(signal: c_int) -> Option<Behind> {
-    Behind::from_word(place(signal)?.load(Ordering::Acquire))
-}
-
-/// What stands behind our handler at a signal's arrival, which takes away a handler that serves once. As the kernel does.
-pub(super) fn take(signal: c_int) -> Option<Behind> {
-    let found = behind(signal)?;
-    if found.once && found.handler != libc::SIG_DFL && found.handler != libc::SIG_IGN {
+/// What stands behind our handler when a signal has arrived, and what it wants to be blocked while it runs. A handler that serves once
+/// is taken away by it, as by the kernel. `None` if ours is not in front.
+pub(super) fn take(signal: c_int) -> Option<(Behind, u64)> {
+    let (place, mask) = place(signal)?;
+    let word = place.load(Ordering::Acquire);
+    let found = Behind::from_word(word)?;
+    let itself = if found.has(SA_NODEFER) { 0 } else { bit(signal) };
+    if found.has(SA_RESETHAND) && found.handler != libc::SIG_DFL && found.handler != libc::SIG_IGN {
         let default = Behind { handler: libc::SIG_DFL, ..found };
         // If somebody installs another one meanwhile, theirs stays.
-        let word = found.to_word();
-        let _ = place(signal)?.compare_exchange(word, default.to_word(), Ordering::AcqRel, Ordering::Relaxed);
+        let _ = place.compare_exchange(word, default.to_word(), Ordering::AcqRel, Ordering::Relaxed);
     }
-    Some(found)
+    Some((found, mask.load(Ordering::Relaxed) | itself))
 }
 
 /// Puts `handler` in front of what is installed for the two signals, for good. Any number of threads may be in it at once; it
@@ -120,21 +136,25 @@ pub(super) fn take(signal: c_int) -> Option<Behind> {
 /// # Safety
 /// The handler is fit to run at any moment.
 pub(super) unsafe fn stand_in_front(handler: Handler) {
-    for (signal, place) in FAULTS.into_iter().zip(&BEHIND) {
+    for (signal, (place, mask)) in FAULTS.into_iter().zip(BEHIND.iter().zip(&MASKS)) {
         let mut seen = installed(signal);
         let mut word = NOTHING;
         while seen.sa_sigaction != handler as usize {
             // First, because our handler must find it when it runs. Where another one is written down already, another thread does
             // the same, or has installed an action since.
             let asked = Behind::of(&seen);
-            let next = Behind { on_stack: asked.on_stack && !added(signal), ..asked }.to_word();
+            let hidden = if added(signal) { SA_ONSTACK } else { 0 };
+            let next = Behind { flags: asked.flags & !hidden, ..asked }.to_word();
             let ours = place.compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+            if ours {
+                mask.store(mask_of(&seen), Ordering::Release);
+            }
             // SAFETY: the caller's.
-            let replaced = unsafe { replace(signal, handler, &seen) };
+            let replaced = unsafe { replace(signal, handler, asked.flags) };
             if !ours || replaced.sa_sigaction == seen.sa_sigaction {
                 break;
             }
-            // Somebody was faster; or it is us by now, whose mask and flags are those of the action written down last.
+            // Somebody was faster: their action is what stands behind us. Or it is ours by now.
             (word, seen) = (next, replaced);
         }
     }
@@ -150,24 +170,24 @@ pub(super) unsafe fn sigaction(
     old: *mut libc::sigaction,
     ours: Handler,
 ) -> Option<c_int> {
-    behind(signal)?;
-    let place = place(signal)?;
+    let (place, mask) = place(signal)?;
+    let now = Behind::from_word(place.load(Ordering::Acquire))?;
     // SAFETY: null or valid, says the caller. Read before anything is written: `old` may be the same.
     let action = unsafe { action.as_ref() }.copied();
-    let (before, kernels) = match &action {
-        None => (place.load(Ordering::Acquire), installed(signal)),
+    let (before, mask, kernels) = match &action {
+        None => (now, mask.load(Ordering::Relaxed), installed(signal)),
         Some(action) => {
+            let mask = mask.swap(mask_of(action), Ordering::AcqRel);
             let before = place.swap(Behind::of(action).to_word(), Ordering::AcqRel);
+            let before = Behind::from_word(before).expect("once there, it is there for good");
             // SAFETY: `ours` is fit to run at any moment, and does what the action says.
-            (before, unsafe { replace(signal, ours, action) })
+            (before, mask, unsafe { replace(signal, ours, action.sa_flags) })
         }
     };
     // SAFETY: null or valid, says the caller.
     if let Some(old) = unsafe { old.as_mut() } {
-        let before = Behind::from_word(before).expect("once there, it is there for good");
-        *old = kernels;
-        old.sa_sigaction = before.handler;
-        old.sa_flags = kernels.sa_flags & !(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND) | before.flags();
+        let flags = kernels.sa_flags & !all_flags() | before.flags;
+        *old = libc::sigaction { sa_sigaction: before.handler, sa_flags: flags, sa_mask: set_of(mask), ..kernels };
     }
     Some(0)
 }
@@ -182,17 +202,19 @@ fn installed(signal: c_int) -> libc::sigaction {
     }
 }
 
-/// Has the kernel call our handler, with the mask and the flags that the action behind it asks for; what it had before.
+/// Has the kernel call our handler, and restart system calls if an action with these flags wants that; what it had before.
 ///
 /// # Safety
 /// The handler is fit to run at any moment.
-unsafe fn replace(signal: c_int, ours: Handler, behind: &libc::sigaction) -> libc::sigaction {
-    let flags = behind.sa_flags & OF_THE_KERNEL | SA_SIGINFO | SA_ONSTACK;
-    let front = libc::sigaction { sa_sigaction: ours as usize, sa_flags: flags, ..*behind };
+unsafe fn replace(signal: c_int, ours: Handler, flags: c_int) -> libc::sigaction {
     let mut replaced = MaybeUninit::zeroed();
     // SAFETY: the handler is the caller's to answer for; the pointers are valid. It cannot fail: the signal can be caught. All
     // zeros is an action, too.
     unsafe {
+        let mut front: libc::sigaction = std::mem::zeroed();
+        front.sa_sigaction = ours as usize;
+        front.sa_flags = flags & SA_RESTART | SA_SIGINFO | SA_ONSTACK;
+        libc::sigfillset(&mut front.sa_mask);
         __sigaction(signal, &front, replaced.as_mut_ptr());
         replaced.assume_init()
     }

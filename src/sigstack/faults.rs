@@ -9,12 +9,12 @@
 //! That stays so whatever the program installs later (`behind.rs`).
 
 use std::ffi::c_void;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use libc::{c_int, siginfo_t};
+use libc::{SA_SIGINFO, c_int, siginfo_t};
 
-use super::behind::{self, Behind};
-use super::{interpose, overflow};
+use super::{behind, interpose, overflow};
 use crate::arch;
 
 /// Puts our handler in front. Does nothing the second time. As `sigaction` itself it may be called in handlers and in a forked child,
@@ -72,7 +72,15 @@ pub(crate) unsafe fn recover(signal: c_int, info: *mut siginfo_t, context: *mut 
 /// # Safety
 /// The arguments are those of a running handler.
 unsafe fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void, raised_by_kernel: bool) {
-    let Behind { handler, siginfo, .. } = behind::take(signal).expect("written down before the handler was installed");
+    let (previous, mask) = behind::take(signal).expect("written down before the handler was installed");
+    let handler = previous.handler;
+    if handler != libc::SIG_DFL && handler != libc::SIG_IGN {
+        // SAFETY: the kernel's context. What it has interrupted gets its mask back when the handler returns.
+        unsafe {
+            let interrupted = behind::bits_of(&(*context.cast::<libc::ucontext_t>()).uc_sigmask);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &behind::set_of(interrupted | mask), ptr::null_mut());
+        }
+    }
     match handler {
         libc::SIG_IGN if !raised_by_kernel => {}
         // A fault cannot be ignored, so the kernel does as for the default.
@@ -87,7 +95,7 @@ unsafe fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void, rai
                 }
             }
         }
-        handler if siginfo => {
+        handler if previous.has(SA_SIGINFO) => {
             // SAFETY: with SA_SIGINFO it was installed as a function of this signature, and the arguments are the kernel's.
             unsafe {
                 let handler: behind::Handler = std::mem::transmute(handler);
