@@ -40,7 +40,8 @@
 //!   them and Rust.
 //! - [`stack`]: where stacks come from and how they grow; counters, debug modes, big stacks for other coroutine libraries.
 //! - [`task`]: the types of mapped functions, and what they may pass.
-//! - [`signal`]: how signal handlers are kept off small stacks, and what remains outside.
+//! - [`safecopy`]: copies from and to memory that may not be there.
+//! - [`sigstack`]: how signal handlers are kept off small stacks, and what remains outside.
 //!
 //! # Stacks
 //!

@@ -78,7 +78,7 @@ fn that_interrupt_copies() {
                 // SAFETY: the thread waits for this one.
                 unsafe { libc::pthread_kill(copying, libc::SIGALRM) };
                 while HANDLED.load(Ordering::Relaxed) <= sent {
-                    std::hint::spin_loop();
+                    std::thread::yield_now();
                 }
             }
         });

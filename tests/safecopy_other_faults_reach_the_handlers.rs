@@ -234,7 +234,7 @@ fn child() {
 
 /// Signals that are merely sent meet copies in the middle: those are none of theirs.
 fn copies_among_signals() {
-    const SIGNALS: usize = 2000;
+    const SIGNALS: usize = 500;
     // SAFETY: without preconditions.
     let copying = unsafe { libc::pthread_self() };
     let sending = std::thread::spawn(move || {
@@ -242,7 +242,7 @@ fn copies_among_signals() {
             // SAFETY: the thread waits for this one.
             unsafe { libc::pthread_kill(copying, SIGSEGV) };
             while CALLS.load(Ordering::Acquire) <= sent {
-                std::hint::spin_loop();
+                std::thread::yield_now();
             }
         }
     });

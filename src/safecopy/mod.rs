@@ -84,6 +84,7 @@ use std::ptr;
 ///
 /// See the [module](self).
 #[inline]
+#[allow(clippy::not_unsafe_ptr_arg_deref, reason = "reading there is what may fail, and is safe: see the module")]
 pub fn copy_in(to: &mut [u8], from: *const u8) -> Result<(), Fault> {
     // SAFETY: `to` is the caller's to write.
     unsafe { copy(to.as_mut_ptr(), from, to.len()) }
