@@ -86,8 +86,9 @@ use std::ptr;
 #[inline]
 #[allow(clippy::not_unsafe_ptr_arg_deref, reason = "reading there is what may fail, and is safe: see the module")]
 pub fn copy_in(to: &mut [u8], from: *const u8) -> Result<(), Fault> {
+    refuse_wrapping(from, to.len())?;
     // SAFETY: `to` is the caller's to write.
-    unsafe { copy(to.as_mut_ptr(), from, to.len()) }
+    unsafe { copy_checked(to.as_mut_ptr(), from, to.len()) }
 }
 
 /// Copies `from` to what is at `to`.
@@ -99,8 +100,9 @@ pub fn copy_in(to: &mut [u8], from: *const u8) -> Result<(), Fault> {
 /// What there is of the memory from `to` on may be written: no Rust code relies on its bytes.
 #[inline]
 pub unsafe fn copy_out(to: *mut u8, from: &[u8]) -> Result<(), Fault> {
+    refuse_wrapping(to, from.len())?;
     // SAFETY: the caller's.
-    unsafe { copy(to, from.as_ptr(), from.len()) }
+    unsafe { copy_checked(to, from.as_ptr(), from.len()) }
 }
 
 /// Copies `len` bytes from one place to another, neither of which need be there.
@@ -113,13 +115,19 @@ pub unsafe fn copy_out(to: *mut u8, from: &[u8]) -> Result<(), Fault> {
 /// As for [`copy_out`].
 #[inline]
 pub unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> Result<(), Fault> {
+    refuse_wrapping(from, len)?;
+    refuse_wrapping(to, len)?;
+    // SAFETY: the caller's.
+    unsafe { copy_checked(to, from, len) }
+}
+
+/// A copy of ranges that do not wrap, as no slice does.
+///
+/// # Safety
+/// As for [`copy_out`].
+#[inline]
+unsafe fn copy_checked(to: *mut u8, from: *const u8, len: usize) -> Result<(), Fault> {
     how::prepared();
-    if from.addr().checked_add(len).is_none() {
-        fault::refuse_wrapping(from.addr(), len)?;
-    }
-    if to.addr().checked_add(len).is_none() {
-        fault::refuse_wrapping(to.addr(), len)?;
-    }
     // SAFETY: the handler is in place; what may be written is the caller's to know.
     let ended = unsafe { arch::morestack_safecopy_copy(to, from, len) };
     if ended.fault == 0 { Ok(()) } else { Err(Fault::of_copy(ended, to.addr(), from.addr())) }
@@ -135,13 +143,18 @@ pub unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> Result<(), Fault
 /// As for [`copy_out`].
 #[inline]
 pub unsafe fn zero(to: *mut u8, len: usize) -> Result<(), Fault> {
+    refuse_wrapping(to, len)?;
     how::prepared();
-    if to.addr().checked_add(len).is_none() {
-        fault::refuse_wrapping(to.addr(), len)?;
-    }
     // SAFETY: the handler is in place; what may be written is the caller's to know.
     let ended = unsafe { arch::morestack_safecopy_zero(to, len) };
     if ended.fault == 0 { Ok(()) } else { Err(Fault::of_copy(ended, to.addr(), 0)) }
+}
+
+/// The error for a range that goes on behind the last address.
+#[inline]
+fn refuse_wrapping(start: *const u8, len: usize) -> Result<(), Fault> {
+    // One that ends with the last address overflows as well, which the cold part tells.
+    if start.addr().checked_add(len).is_none() { fault::refuse_wrapping(start.addr(), len) } else { Ok(()) }
 }
 
 /// The word at `at`, read atomically: an acquire.
