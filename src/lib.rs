@@ -41,7 +41,8 @@
 //! - [`stack`]: where stacks come from and how they grow; counters, debug modes, big stacks for other coroutine libraries.
 //! - [`task`]: the types of mapped functions, and what they may pass.
 //! - `code` (with the feature of that name): copies of functions, and functions that a compiler adds while the program runs.
-//! - [`signal`]: how signal handlers are kept off small stacks, and what remains outside.
+//! - [`safecopy`]: copies from and to memory that may not be there.
+//! - [`sigstack`]: how signal handlers are kept off small stacks, and what remains outside.
 //!
 //! # Stacks
 //!
@@ -92,6 +93,7 @@ pub mod debug;
 pub mod net;
 pub mod os;
 pub mod runtime;
+pub mod safecopy;
 pub mod sched;
 pub mod signal;
 pub mod sigstack;

@@ -37,6 +37,8 @@
 //!   until the next [`AltStack::install`] on that thread.
 
 mod altstack;
+mod behind;
+mod faults;
 mod interpose;
 mod onstack;
 mod overflow;
@@ -46,6 +48,7 @@ use std::sync::Once;
 
 pub use altstack::AltStack;
 pub(crate) use altstack::in_handler;
+pub(crate) use faults::{recover, stand_in_front};
 pub use onstack::rescan;
 
 /// Makes the process fit for small stacks: every signal handler runs on the alternate stack from now on, and the overflow of
@@ -57,7 +60,7 @@ pub fn prepare_process() {
     PREPARED.call_once(|| {
         interpose::link();
         rescan();
-        overflow::install();
+        stand_in_front();
     });
 }
 
