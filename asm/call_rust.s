@@ -53,6 +53,13 @@ TEXT morestack_call_rust, NOSPLIT|NOFRAME, 0, 0
 3:  subq $1, %rcx
     jns 2b
     movq %rsp, %rdi
+    .if DEBUG_MODES
+    # What mapped code has left in them is dead. Rust keeps them all the same, and the mode `move` looks there for addresses that were
+    # left behind.
+    .irp register, %r12d, %r13d, %r14d, %r15d
+    xorl \register, \register
+    .endr
+    .endif
     call *%rax
     GET_G %rdi
     testl %eax, %eax

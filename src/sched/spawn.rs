@@ -132,7 +132,7 @@ where
         (sp as *mut CallFrame<A, R>).write(CallFrame::new(args));
         (*g).stack.sched.sp = sp;
         (*g).stack.sched.pc = arch::mapped_start();
-        (*g).stack.sched.ctxt = function.code().start;
+        (*g).stack.sched.ctxt = function.entry();
         (*task).g.set(g);
     }
     Ok(task)

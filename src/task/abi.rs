@@ -128,7 +128,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A list of arguments: a tuple of values.
+/// A list of arguments: a tuple of up to 40 values.
 pub trait AbiArgs: sealed::Sealed {
     /// The list as it lies in memory.
     #[doc(hidden)]
@@ -137,9 +137,13 @@ pub trait AbiArgs: sealed::Sealed {
     fn into_area(self) -> Self::Area;
     #[doc(hidden)]
     fn from_area(area: Self::Area) -> Self;
+    /// Calls `each` with the words that may be addresses, and how many there are one behind the other. Smaller values and the bytes
+    /// between them, which are anything, are not among them.
+    #[doc(hidden)]
+    fn words(area: &Self::Area, each: &mut dyn FnMut(*const usize, usize));
 }
 
-/// Results: nothing, one value, or a tuple of values.
+/// Results: nothing, one value, or a tuple of up to 40 values.
 pub trait AbiResults: sealed::Sealed {
     /// The results as they lie in memory.
     #[doc(hidden)]
@@ -150,41 +154,48 @@ pub trait AbiResults: sealed::Sealed {
     fn from_area(area: Self::Area) -> Self;
 }
 
+/// Lists of up to as many values as there are lines below, which is what an area is named for.
 macro_rules! tuples {
-    ($($name:ident: $($t:ident $n:tt),*;)*) => { $(
+    ([$($known:tt)*]) => {};
+    ([$($known:tt)*] $area:ident $t:ident $n:tt, $($rest:tt)*) => {
+        tuples!(@ $area $($known)* $t $n);
+        tuples!([$($known)* $t $n] $($rest)*);
+    };
+    (@ $trait:ident for $area:ident $($t:ident $n:tt)* { $($more:item)* }) => {
+        impl<$($t: AbiValue),*> $trait for ($($t,)*) {
+            type Area = $area<$($t),*>;
+            fn into_area(self) -> Self::Area { $area($(self.$n),*) }
+            fn from_area(area: Self::Area) -> Self { ($(area.$n,)*) }
+            $($more)*
+        }
+    };
+    (@ $area:ident $($t:ident $n:tt)*) => {
         #[doc(hidden)]
         #[derive(Clone, Copy)]
         #[repr(C)]
-        pub struct $name<$($t),*>($($t),*);
+        pub struct $area<$($t),*>($($t),*);
         impl<$($t: AbiValue),*> sealed::Sealed for ($($t,)*) {}
-        tuples!(@ AbiArgs $name $($t $n),*);
-        tuples!(@ AbiResults $name $($t $n),*);
-    )* };
-    (@ $trait:ident $name:ident $($t:ident $n:tt),*) => {
-        impl<$($t: AbiValue),*> $trait for ($($t,)*) {
-            type Area = $name<$($t),*>;
-            fn into_area(self) -> Self::Area { $name($(self.$n),*) }
-            fn from_area(area: Self::Area) -> Self { ($(area.$n,)*) }
-        }
+        tuples!(@ AbiArgs for $area $($t $n)* {
+            fn words(area: &Self::Area, each: &mut dyn FnMut(*const usize, usize)) {
+                $(if align_of::<$t>() == align_of::<usize>() {
+                    each((&raw const area.$n).cast(), size_of::<$t>() / size_of::<usize>());
+                })*
+            }
+        });
+        tuples!(@ AbiResults for $area $($t $n)* {});
     };
 }
-tuples! {
-    Area1: A 0;
-    Area2: A 0, B 1;
-    Area3: A 0, B 1, C 2;
-    Area4: A 0, B 1, C 2, D 3;
-    Area5: A 0, B 1, C 2, D 3, E 4;
-    Area6: A 0, B 1, C 2, D 3, E 4, F 5;
-    Area7: A 0, B 1, C 2, D 3, E 4, F 5, G 6;
-    Area8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
-    Area9: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8;
-    Area10: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9;
-    Area11: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10;
-    Area12: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11;
-    Area13: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12;
-    Area14: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13;
-    Area15: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14;
-    Area16: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14, P 15;
+tuples! { []
+    Area1 T0 0, Area2 T1 1, Area3 T2 2, Area4 T3 3,
+    Area5 T4 4, Area6 T5 5, Area7 T6 6, Area8 T7 7,
+    Area9 T8 8, Area10 T9 9, Area11 T10 10, Area12 T11 11,
+    Area13 T12 12, Area14 T13 13, Area15 T14 14, Area16 T15 15,
+    Area17 T16 16, Area18 T17 17, Area19 T18 18, Area20 T19 19,
+    Area21 T20 20, Area22 T21 21, Area23 T22 22, Area24 T23 23,
+    Area25 T24 24, Area26 T25 25, Area27 T26 26, Area28 T27 27,
+    Area29 T28 28, Area30 T29 29, Area31 T30 30, Area32 T31 31,
+    Area33 T32 32, Area34 T33 33, Area35 T34 34, Area36 T35 35,
+    Area37 T36 36, Area38 T37 37, Area39 T38 38, Area40 T39 39,
 }
 
 impl sealed::Sealed for () {}
@@ -193,6 +204,7 @@ impl AbiArgs for () {
     type Area = ();
     fn into_area(self) {}
     fn from_area((): ()) {}
+    fn words((): &(), _: &mut dyn FnMut(*const usize, usize)) {}
 }
 
 impl AbiResults for () {

@@ -39,6 +39,8 @@ impl CodeRange {
 /// A mapped function with its signature, ready to be called from Rust.
 pub struct MappedFn<A, R> {
     code: CodeRange,
+    /// What is called: the function itself, or its wrapper.
+    entry: usize,
     signature: PhantomData<fn(A) -> R>,
 }
 
@@ -65,12 +67,27 @@ impl<A: AbiArgs, R: AbiResults> MappedFn<A, R> {
             let (name, args) = (function.name, function.args);
             assert_eq!(declared, (args as usize).next_multiple_of(8), "{name}: size of arguments and results");
         }
-        MappedFn { code, signature: PhantomData }
+        MappedFn { code, entry: code.start, signature: PhantomData }
     }
 
-    /// Its true code.
+    /// The function at `code`, whose calling convention is another: it is called through the ABI0 function at `wrapper`.
+    ///
+    /// # Safety
+    /// As for [`Self::new`], of the wrapper; and all that it does is to call the function at `code`.
+    pub unsafe fn through(wrapper: CodeRange, code: CodeRange) -> Self {
+        // SAFETY: the caller vouches for the wrapper.
+        let wrapper = unsafe { Self::new(wrapper) };
+        MappedFn { code, ..wrapper }
+    }
+
+    /// Its true code, never a wrapper's.
     pub fn code(&self) -> CodeRange {
         self.code
+    }
+
+    /// What to call by ABI0.
+    pub(crate) fn entry(&self) -> usize {
+        self.entry
     }
 
     /// Calls it on the task's go segment, which is taken from the pool on first use; outside any task on one that the thread
@@ -84,7 +101,7 @@ impl<A: AbiArgs, R: AbiResults> MappedFn<A, R> {
         // SAFETY: `new`'s caller says that the function has this frame and may be called.
         // It has left its results in the frame.
         unsafe {
-            call(self.code.start, (&raw mut frame).cast(), CallFrame::<A, R>::WORDS);
+            call(self.entry, (&raw mut frame).cast(), CallFrame::<A, R>::WORDS);
             R::from_area(frame.results.0.assume_init())
         }
     }
@@ -171,7 +188,7 @@ pub unsafe fn from_mapped<A: AbiArgs, R: AbiResults>(frame: *mut u64, body: impl
         let frame = frame.cast::<CallFrame<A, R>>();
         let args = (*frame).args.0;
         if cfg!(debug_assertions) {
-            refuse_stack_pointers(g, frame.cast(), size_of_val(&(*frame).args) / 8);
+            refuse_stack_pointers::<A>(g, &(*frame).args.0);
         }
         match panic::catch_unwind(AssertUnwindSafe(|| body(A::from_area(args)))) {
             Ok(results) => {
@@ -187,18 +204,21 @@ pub unsafe fn from_mapped<A: AbiArgs, R: AbiResults>(frame: *mut u64, body: impl
 }
 
 /// Debug builds look at every argument: a pointer into the go segment would dangle at the next move.
-unsafe fn refuse_stack_pointers(g: *mut G, args: *const usize, words: usize) {
-    for i in 0..words {
-        // SAFETY: the caller's frame has as many argument words; the g is live.
-        let (word, inside) = unsafe { (*args.add(i), (*g).stack.contains(*args.add(i))) };
-        if inside {
-            crate::stack::report::fatal(format_args!(
-                "{} passes the address {word:#x} on its own go segment to Rust (argument word {i}): the segment may move; \
-                 pass a copy, or memory outside the stack",
-                report::Label(g)
-            ));
+unsafe fn refuse_stack_pointers<A: AbiArgs>(g: *mut G, args: &A::Area) {
+    A::words(args, &mut |words, count| {
+        for at in 0..count {
+            // SAFETY: so many words of the arguments are there; the g is live.
+            let (word, inside) = unsafe { (*words.add(at), (*g).stack.contains(*words.add(at))) };
+            if inside {
+                let i = (words as usize - (&raw const *args) as usize) / 8 + at;
+                crate::stack::report::fatal(format_args!(
+                    "{} passes the address {word:#x} on its own go segment to Rust (argument word {i}): the segment may move; \
+                     pass a copy, or memory outside the stack",
+                    report::Label(g)
+                ));
+            }
         }
-    }
+    });
 }
 
 /// Declares mapped functions so that Rust can call them.
@@ -249,11 +269,11 @@ macro_rules! mapped {
 }
 
 /// The module beside the bridge of a mapped function. `goasm` uses it, too, with `unsafe` where not every value of the words is one of
-/// the function's.
+/// the function's, and for functions that are called through a wrapper.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __mapped_module {
-    ($vis:vis $name:ident, $args:ty, $results:ty, $symbol:literal $(, $unsafe:tt)?) => {
+    ($vis:vis $name:ident, $args:ty, $results:ty, $symbol:literal $(, $unsafe:tt $(, $wrapper:literal)?)?) => {
         #[doc(hidden)]
         #[allow(unused_imports, non_snake_case)]
         $vis mod $name {
@@ -261,21 +281,41 @@ macro_rules! __mapped_module {
             /// The function with its signature.
             pub $($unsafe)? fn function() -> $crate::task::MappedFn<$args, $results> {
                 // SAFETY: the `unsafe extern` block vouches for the signature.
-                unsafe { $crate::task::MappedFn::new(code()) }
+                unsafe { $crate::__mapped_fn!(code() $($(, $wrapper)?)?) }
             }
             /// Its true code.
             #[inline]
             pub fn code() -> $crate::task::CodeRange {
-                unsafe extern "C" {
-                    #[link_name = concat!($symbol, "$entry")]
-                    safe fn entry() -> usize;
-                    #[link_name = concat!($symbol, "$end")]
-                    safe fn end() -> usize;
-                }
-                $crate::task::CodeRange { start: entry(), end: end() }
+                $crate::__mapped_code!($symbol)
             }
         }
     };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mapped_fn {
+    ($code:expr) => {
+        $crate::task::MappedFn::new($code)
+    };
+    ($code:expr, $wrapper:literal) => {
+        $crate::task::MappedFn::through($crate::__mapped_code!($wrapper), $code)
+    };
+}
+
+/// The code of the function with this symbol, as its address stubs have it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mapped_code {
+    ($symbol:literal) => {{
+        unsafe extern "C" {
+            #[link_name = concat!($symbol, "$entry")]
+            safe fn entry() -> usize;
+            #[link_name = concat!($symbol, "$end")]
+            safe fn end() -> usize;
+        }
+        $crate::task::CodeRange { start: entry(), end: end() }
+    }};
 }
 
 #[doc(hidden)]

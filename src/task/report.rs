@@ -4,7 +4,7 @@ use super::g::{G, Ident};
 use crate::arch;
 use crate::stack::frames::known::Known;
 use crate::stack::frames::table::Table;
-use crate::stack::frames::walk::Walk;
+use crate::stack::frames::walk::{Frame, Walk};
 use crate::stack::grow::{GrowError, Innermost};
 use crate::stack::report;
 use std::fmt;
@@ -47,6 +47,11 @@ impl fmt::Display for Trace<'_> {
         let Some(known) = known_if_right() else { return Ok(()) };
         // SAFETY: the g stands where `innermost` says: whoever makes a Trace has just found out.
         let walk = || unsafe { Walk::new(&known, &self.g.stack, self.innermost == Innermost::Sched, 0) };
+        // A wrapper's function stands beside it, unless the wrapper is all that there is yet.
+        let is_shown = |depth: usize, frame: &Result<Frame, _>| {
+            depth == 0 || !frame.as_ref().is_ok_and(|frame| frame.function.is_abi_wrapper())
+        };
+        let walk = || walk().enumerate().filter(move |(depth, frame)| is_shown(*depth, frame)).map(|(_, frame)| frame);
         let total = walk().filter(Result::is_ok).count();
         for (depth, frame) in walk().enumerate() {
             match frame {

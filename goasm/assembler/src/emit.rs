@@ -7,7 +7,8 @@ use crate::object::{Call, Cfa, Fixup, FixupKind, Function, Map, Object, Placed, 
 use std::fmt::Write as _;
 
 /// Flags that the function table knows.
-const TABLE_FLAGS: u32 = flags::NOSPLIT | flags::WRAPPER | flags::NEEDCTXT | flags::NOFRAME | flags::TOPFRAME;
+const TABLE_FLAGS: u32 =
+    flags::NOSPLIT | flags::WRAPPER | flags::NEEDCTXT | flags::NOFRAME | flags::TOPFRAME | flags::ABIWRAPPER;
 
 /// The assembly text. With `comments`, each instruction is written beside its bytes. Braces are not escaped.
 pub fn mapped_asm(object: &Object, comments: bool) -> String {

@@ -4,6 +4,7 @@
 //!     source text
 //!       | preprocess     #include, #define, #ifdef: tokens, each with its position
 //!       | parse          statements (syntax)
+//!       | wrapper        more statements: functions for callers of the other calling convention
 //!       | function       pseudo-registers, checks, frames, returns; what moves the stack pointer
 //!       | encode         instructions from tables (machine)
 //!       | layout         short and long jumps, addresses
@@ -39,3 +40,4 @@ mod source;
 pub mod syntax;
 pub mod table;
 pub mod vet;
+pub mod wrapper;

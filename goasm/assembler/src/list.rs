@@ -23,7 +23,7 @@ impl Display for Listing<'_> {
 /// Flags as sources write them.
 fn flag_names(flags: u32) -> String {
     use flags::*;
-    const NAMES: [(u32, &str); 8] = [
+    const NAMES: [(u32, &str); 9] = [
         (DUPOK, "DUPOK"),
         (NOSPLIT, "NOSPLIT"),
         (RODATA, "RODATA"),
@@ -32,6 +32,7 @@ fn flag_names(flags: u32) -> String {
         (NEEDCTXT, "NEEDCTXT"),
         (NOFRAME, "NOFRAME"),
         (TOPFRAME, "TOPFRAME"),
+        (ABIWRAPPER, "ABIWRAPPER"),
     ];
     let names: Vec<_> = NAMES.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, name)| *name).collect();
     names.join("|")

@@ -1,6 +1,8 @@
 //! What a source has become: functions with their bytes and everything that is known about them, and variables.
 
 use crate::diagnostic::Position;
+use crate::signature::Signature;
+use crate::signature::registers::{Assignment, Spill};
 use crate::syntax::Abi;
 use std::collections::HashMap;
 
@@ -28,8 +30,23 @@ pub struct Options {
     pub package: String,
     /// Makes names that are static in this file different from those in other files: the file's name.
     pub unit: String,
-    /// Of functions that Rust declares, by linkage name: which of their words may point into the stack.
+    /// Of ABI0 functions that Rust declares, by linkage name: which of their words may point into the stack.
     pub pointers: HashMap<String, Pointers>,
+    /// Of functions of ABIInternal that Rust declares, by linkage name: where their arguments and results are.
+    pub internal: HashMap<String, Assignment>,
+}
+
+impl Options {
+    /// Says what is known of a function whose signature this is, in either convention: its symbol is `.add`, or with a package.
+    pub fn declare(&mut self, symbol: &str, signature: &Signature) {
+        let name = match symbol.strip_prefix('.') {
+            Some(rest) => format!("{}.{rest}", self.package),
+            None => symbol.to_owned(),
+        };
+        self.internal.insert(format!("{name}<ABIInternal>"), Assignment::of(signature));
+        let pointers = Pointers { args: signature.pointer_words(false), with_results: signature.pointer_words(true) };
+        self.pointers.insert(name, pointers);
+    }
 }
 
 /// Which words of a function's arguments and results are pointers.
@@ -65,7 +82,7 @@ pub struct Function {
     pub flags: u32,
     /// Bytes of locals and outgoing arguments, without the saved BP.
     pub frame: u32,
-    /// Bytes of arguments and results; `None` if the source does not say.
+    /// Bytes of arguments and results, and with ABIInternal of the spill space; `None` if the source does not say.
     pub args: Option<u32>,
     /// Bytes that it pushes below its frame at most.
     pub pushes: u32,
@@ -73,7 +90,7 @@ pub struct Function {
     pub align: u32,
     /// Its code.
     pub code: Vec<u8>,
-    /// Where the code behind the check begins.
+    /// Where a function goes on whose check is not to be asked again: behind it; if it has spills, where it loads them first.
     pub body: u32,
     /// Where morestack returns to; `None` without a check.
     pub restart: Option<u32>,
@@ -85,6 +102,8 @@ pub struct Function {
     pub calls: Vec<Call>,
     /// How its caller is found, by the offset from which each row holds.
     pub unwind: Vec<Unwind>,
+    /// What a failed check saves and loads again: arguments in registers. `None` if it is ABIInternal and they are not known.
+    pub spills: Option<Vec<Spill>>,
     /// Which arguments and results may point into the stack.
     pub args_map: Option<Map>,
     /// Which locals may.

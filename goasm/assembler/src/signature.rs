@@ -1,4 +1,4 @@
-//! Signatures of functions as Go lays them out on the stack (ABI0).
+//! Signatures of functions as Go lays them out on the stack (ABI0); in [`registers`], where ABIInternal has the same values.
 //!
 //! ```text
 //!     arguments, each at its natural alignment | padding to 8 | results, likewise
@@ -15,7 +15,10 @@
 //!
 //! Values without a name are `arg`, `arg1`, `arg2`, and `ret`, `ret1`, `ret2`, by their places in the list.
 
+pub mod registers;
+
 use crate::diagnostic::{Diagnostic, Position};
+use crate::syntax::Abi;
 use std::fmt;
 
 /// The most that arguments and results may take together, in bytes. They are copied at each call from Rust, and a stack map
@@ -28,8 +31,10 @@ const WORD: u64 = 8;
 /// The type of an argument or result, as far as its place in memory goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
-    /// A number or `bool` of 1, 2, 4 or 8 bytes.
+    /// An integer or `bool` of 1, 2, 4 or 8 bytes.
     Scalar(u8),
+    /// A floating-point number of 4 or 8 bytes.
+    Float(u8),
     /// An address.
     Pointer,
     /// Go's slice: where it begins, its length, its capacity.
@@ -44,7 +49,7 @@ impl Type {
     /// Bytes; `u64::MAX` if that overflows.
     pub fn size(&self) -> u64 {
         match self {
-            Type::Scalar(bytes) => u64::from(*bytes),
+            Type::Scalar(bytes) | Type::Float(bytes) => u64::from(*bytes),
             Type::Pointer => WORD,
             Type::Slice => 3 * WORD,
             Type::String => 2 * WORD,
@@ -55,7 +60,7 @@ impl Type {
     /// What its address is a multiple of.
     pub fn align(&self) -> u64 {
         match self {
-            Type::Scalar(bytes) => u64::from(*bytes).max(1),
+            Type::Scalar(bytes) | Type::Float(bytes) => u64::from(*bytes).max(1),
             Type::Pointer | Type::Slice | Type::String => WORD,
             Type::Array(element, _) => element.align(),
         }
@@ -78,7 +83,7 @@ impl Type {
     /// Sets the bits of the words that hold addresses, if the type stands at `offset`.
     fn mark_pointers(&self, offset: u64, words: &mut [bool]) {
         match self {
-            Type::Scalar(_) => {}
+            Type::Scalar(_) | Type::Float(_) => {}
             Type::Pointer | Type::Slice | Type::String => {
                 if let Some(word) = words.get_mut((offset / WORD) as usize) {
                     *word = true;
@@ -86,7 +91,7 @@ impl Type {
             }
             Type::Array(element, len) => {
                 // Numbers and empty arrays have nothing to mark, however many there are.
-                if element.size() > 0 && !matches!(innermost(element), Type::Scalar(_)) {
+                if element.size() > 0 && !matches!(innermost(element), Type::Scalar(_) | Type::Float(_)) {
                     (0..*len).for_each(|i| element.mark_pointers(offset + i * element.size(), words));
                 }
             }
@@ -211,6 +216,8 @@ pub struct Signature {
     pub name: String,
     /// Where it is declared.
     pub position: Position,
+    /// How the function is called; the other convention reaches it through a wrapper. The offsets in here are ABI0's in any case.
+    pub abi: Abi,
     /// The arguments in order.
     pub params: Vec<Value>,
     /// The results in order.
@@ -218,7 +225,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// The layout of a function's arguments and results.
+    /// The layout of a function's arguments and results. The function is ABI0.
     ///
     /// # Errors
     /// Two values have one name, or together they take more than [`MAX_ARGS`] bytes.
@@ -244,7 +251,7 @@ impl Signature {
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Diagnostic::new(position, format!("two values of {plain} have the name {}", twice[0])));
         }
-        Ok(Signature { name, position: position.clone(), params, results })
+        Ok(Signature { name, position: position.clone(), abi: Abi::Abi0, params, results })
     }
 
     /// Bytes of arguments and results, as they stand behind the `-` in `TEXT .., $0-24`. Not rounded up.

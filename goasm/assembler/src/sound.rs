@@ -6,7 +6,6 @@
 use crate::assemble::writes;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::object::{Call, Function, Map, Object, Placed, flags};
-use crate::syntax::Abi;
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register};
 use std::collections::HashSet;
 
@@ -53,10 +52,10 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn all(mut self) {
-        if self.function.abi == Abi::Internal && self.function.restart.is_some() {
+        if self.function.spills.is_none() && self.function.restart.is_some() {
             let position = self.function.position.clone();
-            let what = "is ABIInternal and checks, which would lose its arguments";
-            self.report(&position, what, "with NOSPLIT it can be called from assembly; for calls from Rust use ABI0");
+            let what = "is ABIInternal and checks, and nothing says which registers have its arguments";
+            self.report(&position, what, "declare it in Rust: `unsafe extern \"ABIInternal\" { .. }`; or NOSPLIT");
         }
         self.maps();
         self.calls();

@@ -50,7 +50,36 @@ fn each_declaration_has_its_text() {
 }
 
 #[test]
-fn a_function_of_registers_has_the_same_declaration() {
+fn a_function_of_registers_is_declared_as_such() {
     let source = "TEXT ·f<ABIInternal>(SB), NOSPLIT, $0-16\n\tINCQ AX\n\tRET\n";
-    assert_eq!(said(source, &["fn f(a: u64) -> (_: u64)"]), [""; 0]);
+    assert_eq!(said(source, &["ABIInternal fn f(a: u64) -> (_: u64)"]), [""; 0]);
+    let found = vet(source, &["fn f(a: u64) -> (_: u64)"]);
+    assert_eq!(found[0].message, "no TEXT defines `·f(SB)`, which `fn f(a: u64) -> (ret: u64)` declares");
+    assert_eq!(found[0].notes, ["It is ABIInternal: declare it in a block `unsafe extern \"ABIInternal\" { .. }`."]);
+
+    let source = source.replace("<ABIInternal>", "").replace("INCQ AX", "MOVQ a+0(FP), AX\n\tMOVQ AX, ret+8(FP)");
+    let found = vet(&source, &["ABIInternal fn f(a: u64) -> (_: u64)"]);
+    assert_eq!(found[0].message, "no TEXT defines `·f<ABIInternal>(SB)`, which `fn f(a: u64) -> (ret: u64)` declares");
+    assert_eq!(found[0].notes, ["It is ABI0: declare it in a block `unsafe extern \"ABI0\" { .. }`."]);
+}
+
+#[test]
+fn only_what_is_on_the_stack_has_a_name_there() {
+    let vet = |instruction: &str| {
+        let source = format!("TEXT ·f<ABIInternal>(SB), NOSPLIT, $0-33\n\t{instruction}\n\tRET\n");
+        said(&source, &["ABIInternal fn f(a: u8, b: [u16; 2], s: &str, c: [u32; 2]) -> (_: bool)"])
+    };
+    // b and c have 4 and 8 bytes at 0(FP), where ABI0 has a.
+    assert_eq!(vet("MOVW b_1+2(FP), AX"), [""; 0]);
+    assert_eq!(vet("MOVL c_1+8(FP), AX"), [""; 0]);
+    assert_eq!(vet("MOVB a+0(FP), AX"), ["2:7: `a+0(FP)` is not on the stack: a: u8 is in AX (ABIInternal)"]);
+    let found = vet("MOVQ s_len+16(FP), AX");
+    assert_eq!(found, ["2:7: `s_len+16(FP)` is not on the stack: the length of s: &str is in BX, CX (ABIInternal)"]);
+    let found = vet("MOVL c_0+24(FP), AX");
+    assert_eq!(
+        found,
+        ["2:7: `c_0+24(FP)` is 24 bytes into the arguments, but element 0 of c: [u32; 2] is at c_0+4(FP)"]
+    );
+    let found = vet("MOVB d+0(FP), AX");
+    assert!(found[0].contains("`d+0(FP)` is no value of"), "{found:?}");
 }

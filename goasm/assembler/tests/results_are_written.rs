@@ -43,11 +43,19 @@ fn without_a_frame_the_hardware_register_reaches_them() {
 
 #[test]
 fn functions_of_registers_write_registers() {
-    for written in ["MOVQ $1, AX", "SYSCALL", "XORPS X0, X0", "MOVB $1, AL"] {
-        silent(&format!("·f<ABIInternal>(SB), NOSPLIT, $0-8\n\t{written}\n\tRET"), "fn f() -> (_: u64)");
+    for written in ["MOVQ $1, AX", "SYSCALL", "XORPS X0, X0", "MOVB $1, AL", "CALL ·g<ABIInternal>(SB)", "CALL R12"] {
+        silent(&format!("·f<ABIInternal>(SB), NOSPLIT, $0-8\n\t{written}\n\tRET"), "ABIInternal fn f() -> (_: u64)");
     }
-    let found = about("·f<ABIInternal>(SB), NOSPLIT, $0-8\n\tMOVQ $1, BX\n\tRET", "fn f() -> (_: u64)");
+    let found = about("·f<ABIInternal>(SB), NOSPLIT, $0-8\n\tMOVQ $1, BX\n\tRET", "ABIInternal fn f() -> (_: u64)");
     assert_eq!(found, ["3:2: RET, but nothing has written to a result register of `fn f() -> (ret: u64)`"]);
+}
+
+#[test]
+fn results_that_have_no_register_are_written_to_the_stack() {
+    let declaration = "ABIInternal fn f(a: [u64; 2]) -> (_: [u16; 3])";
+    silent("·f<ABIInternal>(SB), NOSPLIT, $0-22\n\tMOVW $1, ret_0+16(FP)\n\tRET", declaration);
+    let found = about("·f<ABIInternal>(SB), NOSPLIT, $0-22\n\tMOVQ $1, AX\n\tRET", declaration);
+    assert_eq!(found, ["3:2: RET, but nothing has written the 6 bytes of ret: [u16; 3] at ret+16(FP)"]);
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn signature(params: &[Type], results: &[Type]) -> Signature {
 fn any_type() -> impl Strategy<Value = Type> {
     let plain = prop_oneof![
         prop::sample::select(vec![1u8, 2, 4, 8]).prop_map(Type::Scalar),
+        prop::sample::select(vec![4u8, 8]).prop_map(Type::Float),
         Just(Type::Pointer),
         Just(Type::Slice),
         Just(Type::String),
@@ -33,7 +34,9 @@ fn any_type() -> impl Strategy<Value = Type> {
 /// C's layout of a type, with Go's slices and strings as structs of words.
 fn layout(ty: &Type) -> Layout {
     match ty {
-        Type::Scalar(bytes) => Layout::from_size_align(usize::from(*bytes), usize::from(*bytes)).unwrap(),
+        Type::Scalar(bytes) | Type::Float(bytes) => {
+            Layout::from_size_align(usize::from(*bytes), usize::from(*bytes)).unwrap()
+        }
         Type::Pointer => Layout::new::<*const u8>(),
         Type::Slice => Layout::new::<[usize; 3]>(),
         Type::String => Layout::new::<[usize; 2]>(),
@@ -59,7 +62,7 @@ fn c_struct(types: &[Type]) -> (Vec<u64>, u64) {
 /// All smallest parts of a type at `offset`: name, place, size, whether it is an address.
 fn leaves(ty: &Type, name: String, offset: u64, out: &mut Vec<(String, u64, u64, bool)>) {
     match ty {
-        Type::Scalar(bytes) => out.push((name, offset, u64::from(*bytes), false)),
+        Type::Scalar(bytes) | Type::Float(bytes) => out.push((name, offset, u64::from(*bytes), false)),
         Type::Pointer => out.push((name, offset, 8, true)),
         Type::Slice | Type::String => {
             out.push((format!("{name}_base"), offset, 8, true));

@@ -9,7 +9,12 @@ use goasm_assembler::sound;
 /// What is wrong with functions, as `line: message`.
 fn refused(text: &str) -> Vec<String> {
     let pointers = Pointers { args: vec![false; 2], with_results: vec![false, true] };
-    let options = Options { package: "p".into(), unit: "u".into(), pointers: [("p.declared".into(), pointers)].into() };
+    let options = Options {
+        package: "p".into(),
+        unit: "u".into(),
+        pointers: [("p.declared".into(), pointers)].into(),
+        ..Options::default()
+    };
     let text =
         format!("#include \"textflag.h\"; #include \"funcdata.h\"\n{text}").replacen("; #include", "\n#include", 1);
     let object: object::Object = assemble(&common::statements(&text), &options).unwrap_or_else(|e| panic!("{e:#?}"));
@@ -126,6 +131,9 @@ fn a_direction_flag_that_stays_set() {
 #[test]
 fn internal_functions_that_check() {
     let found = refused("TEXT ·f<ABIInternal>(SB), 0, $200-0\nNO_LOCAL_POINTERS\nCALL ·g(SB)\nRET");
-    assert_eq!(found, ["1: p.f<ABIInternal> is ABIInternal and checks, which would lose its arguments"]);
+    assert_eq!(
+        found,
+        ["1: p.f<ABIInternal> is ABIInternal and checks, and nothing says which registers have its arguments"]
+    );
     accepted("TEXT ·f<ABIInternal>(SB), NOSPLIT, $0-8\nRET");
 }

@@ -1,10 +1,12 @@
 //! From a source to the text for `morestack::mapped_asm!`, by way of goasm-assembler.
 
+use crate::wrappers::{self, Declared};
 use goasm_assembler::diagnostic::{Diagnostic, Position};
 use goasm_assembler::signature::Signature;
-use goasm_assembler::syntax::{Statement, StatementKind};
+use goasm_assembler::syntax::{Abi, Statement, StatementKind};
 use goasm_assembler::{assemble, emit, nosplit, object, parse, sound, vet};
 use proc_macro2::Span;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use syn::LitStr;
 
@@ -16,6 +18,8 @@ pub(crate) struct Surroundings {
     pub(crate) root: PathBuf,
     /// Where the compiler runs. What it prints is relative to this.
     pub(crate) working_dir: PathBuf,
+    /// Whether functions get wrappers under their own names: the feature `wrappers`.
+    pub(crate) has_wrappers: bool,
     /// Where a token stands.
     pub(crate) place: fn(Span) -> Position,
     /// A variable of the environment.
@@ -30,6 +34,7 @@ impl Surroundings {
             crate_name: std::env::var("CARGO_CRATE_NAME").ok(),
             root: std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| working_dir.clone(), PathBuf::from),
             working_dir,
+            has_wrappers: cfg!(feature = "wrappers"),
             // proc-macro2 keeps places only for a feature that makes every token of every macro bigger.
             place: |span| {
                 let span = span.unwrap();
@@ -91,6 +96,8 @@ pub(crate) struct Assembled {
     pub(crate) text: String,
     /// The files that were read.
     pub(crate) files: Vec<PathBuf>,
+    /// Of the functions of ABIInternal: the symbol of the wrapper through which Rust calls them.
+    pub(crate) bridges: HashMap<String, String>,
 }
 
 /// # Errors
@@ -100,7 +107,7 @@ pub(crate) fn assemble(
     source: &Source,
     options: &parse::Options,
     package: &str,
-    signatures: &[Signature],
+    declared: &Declared,
 ) -> Result<Assembled, Vec<Diagnostic>> {
     let (mut parsed, unit) = match source {
         Source::File { path, written } => (parse::parse_file(path, options)?, written.clone()),
@@ -110,14 +117,18 @@ pub(crate) fn assemble(
             (parse::parse_text(file, text, options)?, format!("{file}:{}", blank_lines + 1))
         }
     };
-    let mut found = vet::check(&parsed.statements, signatures);
-    complete_sizes(&mut parsed.statements, signatures);
-    let pointers = signatures.iter().map(|signature| {
-        let pointers =
-            object::Pointers { args: signature.pointer_words(false), with_results: signature.pointer_words(true) };
-        (linkage_name(&signature.name, package), pointers)
-    });
-    let object_options = object::Options { package: package.to_string(), unit, pointers: pointers.collect() };
+    let mut found = vet::check(&parsed.statements, &declared.assembly);
+    found.extend(wrappers::check_references(&parsed.statements, declared));
+    complete_sizes(&mut parsed.statements, &declared.assembly);
+    let mut object_options = object::Options { package: package.to_string(), unit, ..Default::default() };
+    declared.all().for_each(|signature| object_options.declare(&signature.name, signature));
+    let wrappers = wrappers::of(&parsed.statements, declared);
+    for wrapper in &wrappers {
+        object_options.declare(&wrapper.name, wrapper.signature);
+        parsed.statements.extend(wrapper.statements());
+    }
+    let bridges = wrappers.into_iter().filter(|wrapper| wrapper.signature.abi == Abi::Internal);
+    let bridges = bridges.map(|wrapper| (wrapper.signature.name.clone(), wrapper.name)).collect();
     let object = match assemble::assemble(&parsed.statements, &object_options) {
         Ok(object) => object,
         Err(mut errors) => {
@@ -128,7 +139,7 @@ pub(crate) fn assemble(
     sound::check(&object, &mut found);
     found.extend(nosplit::check(&object));
     match found.is_empty() {
-        true => Ok(Assembled { text: emit::mapped_asm(&object, false), files: parsed.files }),
+        true => Ok(Assembled { text: emit::mapped_asm(&object, false), files: parsed.files, bridges }),
         false => Err(found),
     }
 }

@@ -1,19 +1,21 @@
 //! What a macro's input becomes: the assembly, a Rust function for each declaration, and what makes cargo build it again.
 
 use crate::assembly::{self, Assembled, Source, Surroundings};
-use crate::grammar::{Declaration, Declared, Input};
+use crate::grammar::{self, Convention, Declaration, Input};
 use crate::report;
+use crate::wrappers::Declared;
 use goasm_assembler::assemble;
 use goasm_assembler::diagnostic::{Diagnostic, Position};
 use goasm_assembler::parse;
 use goasm_assembler::signature::{self, Signature};
+use goasm_assembler::syntax::Abi;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use std::path::Path;
 use syn::LitStr;
 
 /// The most values that a list of arguments or results has: as many as `morestack::task::AbiArgs` is written out for.
-const MAX_VALUES: usize = 16;
+const MAX_VALUES: usize = 40;
 
 pub(crate) fn include(input: TokenStream, surroundings: &Surroundings) -> TokenStream {
     expand(input, surroundings, |written| {
@@ -48,27 +50,36 @@ fn expand_parsed(input: &Input, source: syn::Result<Source>, surroundings: &Surr
             defines: input.options.defines.clone(),
             include_dirs: include_dirs.collect::<syn::Result<_>>().map_err(|error| error.to_compile_error())?,
         };
-        let (signatures, declared) = signatures(&input.declarations, surroundings)?;
+        let (signatures, places) = signatures(&input.declarations, surroundings)?;
         let span = input.source.span();
         assembly::assemble(&source, &options, &package, &signatures)
             .map(|assembled| (package, assembled))
-            .map_err(|found| report::errors(&found, span, &declared, &surroundings.working_dir))
+            .map_err(|found| report::errors(&found, span, &places, &surroundings.working_dir))
     });
     match assembled {
         Ok((package, assembled)) => {
             let text = mapped_asm(&assembled);
             let files = tracking(&assembled, surroundings);
             let variables = tracked_variables(&paths);
-            let functions = input.declarations.iter().map(|declaration| function(declaration, &package));
+            let functions = declarations(input).map(|declaration| {
+                let wrapper =
+                    assembled.bridges.get(&declaration.symbol()).map(|name| assembly::linkage_name(name, &package));
+                function(declaration, &package, wrapper)
+            });
             quote!(#text #files #variables #(#functions)*)
         }
         // Who calls the functions is not to blame for their being missing.
         Err(errors) => {
             let body = quote!(::core::panic!("its assembly has errors"));
-            let functions = input.declarations.iter().map(|declaration| rust_function(declaration, &body));
+            let functions = declarations(input).map(|declaration| rust_function(declaration, &body));
             quote!(#errors #(#[allow(unused_variables)] #functions)*)
         }
     }
+}
+
+/// The declarations of which Rust functions are made.
+fn declarations(input: &Input) -> impl Iterator<Item = &Declaration> {
+    input.declarations.iter().filter(|declaration| declaration.convention != Convention::Rust)
 }
 
 /// A text of the Rust source as one of its own, with blank lines and spaces before it, so that its lines and columns are those of the
@@ -95,17 +106,23 @@ fn package(input: &Input, surroundings: &Surroundings) -> Result<String, TokenSt
 }
 
 /// The layout of each declaration, and where it is.
-type Signatures = (Vec<Signature>, Vec<(Position, Span)>);
+type Signatures = (Declared, Vec<(Position, Span)>);
 
 fn signatures(declarations: &[Declaration], surroundings: &Surroundings) -> Result<Signatures, TokenStream> {
-    let mut all = (Vec::new(), Vec::new());
+    let declared = Declared { has_wrappers: surroundings.has_wrappers, ..Declared::default() };
+    let mut all = (declared, Vec::new());
     let mut errors = TokenStream::new();
     for declaration in declarations {
         let span = declaration.span();
         let position = (surroundings.place)(span);
         match signature(declaration, &position) {
             Ok(signature) => {
-                all.0.push(signature);
+                let (list, abi) = match declaration.convention {
+                    Convention::Abi0 => (&mut all.0.assembly, Abi::Abi0),
+                    Convention::Internal => (&mut all.0.assembly, Abi::Internal),
+                    Convention::Rust => (&mut all.0.rust, Abi::Abi0),
+                };
+                list.push(Signature { abi, ..signature });
                 all.1.push((position, span));
             }
             Err(error) => errors.extend(syn::Error::new(span, error.message).to_compile_error()),
@@ -122,8 +139,8 @@ fn signature(declaration: &Declaration, position: &Position) -> Result<Signature
         let message = format!("more than {MAX_VALUES} arguments or results: pass a reference to a struct");
         return Err(Diagnostic::new(position, message));
     }
-    let declared = |values: &[Declared]| {
-        let value = |value: &Declared| signature::Declared {
+    let declared = |values: &[grammar::Declared]| {
+        let value = |value: &grammar::Declared| signature::Declared {
             name: value.symbol(),
             spelling: spelling(&value.ty),
             ty: value.shape.layout(),
@@ -203,7 +220,7 @@ fn tracked_variables(paths: &[String]) -> TokenStream {
 }
 
 /// A declaration as a Rust function, and the module beside it.
-fn function(declaration: &Declaration, package: &str) -> TokenStream {
+fn function(declaration: &Declaration, package: &str, wrapper: Option<String>) -> TokenStream {
     let name = &declaration.name;
     let words = declaration.params.iter().zip(0..).map(|(param, index)| {
         let name = param_name(param, index);
@@ -224,11 +241,15 @@ fn function(declaration: &Declaration, package: &str) -> TokenStream {
     let cfgs = declaration.attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
     let param_words = declaration.params.iter().map(|param| param.shape.words());
     let result_words = tuple(declaration.results.iter().map(|result| result.shape.words()));
-    let symbol = assembly::linkage_name(&declaration.symbol(), package);
+    let mut symbol = assembly::linkage_name(&declaration.symbol(), package);
+    if declaration.convention == Convention::Internal {
+        symbol.push_str("<ABIInternal>");
+    }
+    let wrapper = wrapper.map(|wrapper| quote!(, #wrapper));
     quote! {
         #rust
         #(#cfgs)*
-        ::goasm::morestack::__mapped_module!(#visibility #name, (#(#param_words,)*), #result_words, #symbol, unsafe);
+        ::goasm::morestack::__mapped_module!(#visibility #name, (#(#param_words,)*), #result_words, #symbol, unsafe #wrapper);
     }
 }
 
@@ -260,7 +281,7 @@ fn tuple(values: impl ExactSizeIterator<Item = TokenStream>) -> TokenStream {
 }
 
 /// The expression for the Rust results, whose words are in `returned`.
-fn results(results: &[Declared], returned: &Ident) -> TokenStream {
+fn results(results: &[grammar::Declared], returned: &Ident) -> TokenStream {
     let is_single = results.len() == 1;
     let values = results.iter().enumerate().map(|(index, result)| {
         let index = syn::Index::from(index);
@@ -275,7 +296,7 @@ fn results(results: &[Declared], returned: &Ident) -> TokenStream {
     if results.is_empty() { quote!(#returned) } else { tuple(values.collect::<Vec<_>>().into_iter()) }
 }
 
-fn param_name(param: &Declared, index: usize) -> Ident {
+fn param_name(param: &grammar::Declared, index: usize) -> Ident {
     param.name.clone().unwrap_or_else(|| format_ident!("__arg{index}", span = Span::mixed_site()))
 }
 

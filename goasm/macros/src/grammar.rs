@@ -29,11 +29,23 @@ pub(crate) struct Options {
     pub(crate) package: Option<LitStr>,
 }
 
+/// What a block says about its functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Convention {
+    /// In the assembly, arguments on the stack.
+    Abi0,
+    /// In the assembly, arguments in registers.
+    Internal,
+    /// In Rust: `morestack::mapped_export!` makes an ABI0 function of each.
+    Rust,
+}
+
 /// A function's declaration.
 pub(crate) struct Declaration {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) is_safe: bool,
+    pub(crate) convention: Convention,
     pub(crate) name: Ident,
     pub(crate) generics: Generics,
     pub(crate) params: Vec<Declared>,
@@ -90,7 +102,7 @@ impl Options {
     }
 }
 
-/// `unsafe extern "ABI0" { ... }`
+/// `unsafe extern "ABI0" { ... }`, `"ABIInternal"` or `"Rust"`
 fn parse_block(input: ParseStream) -> Result<Vec<Declaration>> {
     let vouches = "a block of declarations is `unsafe extern \"ABI0\" { .. }`: `unsafe` vouches that the assembly does what they say";
     if !input.peek(Token![unsafe]) {
@@ -99,15 +111,28 @@ fn parse_block(input: ParseStream) -> Result<Vec<Declaration>> {
     input.parse::<Token![unsafe]>()?;
     input.parse::<Token![extern]>()?;
     let abi: LitStr = input.parse()?;
-    if abi.value() != "ABI0" {
-        let expected = "the calling convention is \"ABI0\"; functions of ABIInternal are called by it, too";
-        return Err(Error::new(abi.span(), expected));
-    }
+    let convention = match abi.value().as_str() {
+        "ABI0" => Convention::Abi0,
+        "ABIInternal" => Convention::Internal,
+        "Rust" => Convention::Rust,
+        _ => {
+            let expected =
+                "the calling convention is \"ABI0\" or \"ABIInternal\"; or \"Rust\" for functions of mapped_export!";
+            return Err(Error::new(abi.span(), expected));
+        }
+    };
     let content;
     braced!(content in input);
     let mut declarations = Vec::new();
     while !content.is_empty() {
-        declarations.push(content.parse()?);
+        let declaration: Declaration = content.parse()?;
+        if convention == Convention::Rust
+            && (declaration.is_safe || !matches!(declaration.visibility, Visibility::Inherited))
+        {
+            let message = "it is in Rust already: what stands here says only with which arguments assembly calls it";
+            return Err(Error::new(declaration.span(), message));
+        }
+        declarations.push(Declaration { convention, ..declaration });
     }
     Ok(declarations)
 }
@@ -137,7 +162,8 @@ impl Parse for Declaration {
         };
         input.parse::<Token![;]>()?;
         let params = params.into_iter().collect();
-        Ok(Declaration { attrs, visibility, is_safe, name, generics, params, results, symbol })
+        let convention = Convention::Abi0;
+        Ok(Declaration { attrs, visibility, is_safe, convention, name, generics, params, results, symbol })
     }
 }
 

@@ -4,6 +4,7 @@
 //!     tokens
 //!       | grammar      the path or text, options, declarations (types: what ABI0 passes)
 //!       | assembly     goasm-assembler: text for `mapped_asm!`, or diagnostics
+//!       | wrappers     which functions get a namesake of the other calling convention
 //!       | expand       Rust functions, rebuild tracking
 //!       | report       diagnostics as `compile_error!`
 //!       v
@@ -15,6 +16,7 @@ mod expand;
 mod grammar;
 mod report;
 mod types;
+mod wrappers;
 
 use proc_macro::TokenStream;
 

@@ -85,6 +85,7 @@ impl Shape {
     /// The type for the layout.
     pub(crate) fn layout(&self) -> signature::Type {
         match self {
+            Shape::Scalar(name, bytes) if name == "f32" || name == "f64" => signature::Type::Float(*bytes),
             Shape::Scalar(_, bytes) => signature::Type::Scalar(*bytes),
             Shape::Pointer { .. } | Shape::Reference { .. } => signature::Type::Pointer,
             Shape::Slice { .. } => signature::Type::Slice,

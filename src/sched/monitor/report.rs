@@ -3,6 +3,7 @@
 use crate::sched::inspect::Dump;
 use crate::sched::runtime::Leftover;
 use crate::sched::{OWN_THREAD_STACK, OWN_THREADS};
+use crate::stack::frames::table::Function;
 use crate::stack::locked;
 use crate::task::report::known_if_right;
 use std::collections::BTreeMap;
@@ -248,6 +249,10 @@ impl Place {
         for (depth, frame) in std::mem::take(&mut self.frames).into_iter().enumerate() {
             // A return address may be the first of another function.
             let pc = if depth == 0 { frame.address } else { frame.address.wrapping_sub(1) };
+            // The function that it leads to is there as well, unless the wrapper is all that there is yet.
+            if depth != 0 && is_wrapper(pc) {
+                continue;
+            }
             resolved.extend(known.entry(pc).or_insert_with(|| names_of(pc, frame)).iter().cloned());
         }
         self.frames = resolved;
@@ -273,6 +278,11 @@ impl Place {
         let callers: Vec<_> = self.callers().cloned().collect();
         if callers.is_empty() { write!(f, "{self}") } else { write!(f, "{}", Place { frames: callers }) }
     }
+}
+
+/// Whether a wrapper of another calling convention is at an address.
+fn is_wrapper(pc: usize) -> bool {
+    known_if_right().is_some_and(|known| known.find_function(pc).is_some_and(Function::is_abi_wrapper))
 }
 
 /// The functions at an address: the one that is there, and those that it is inlined into.

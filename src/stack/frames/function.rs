@@ -12,6 +12,9 @@ pub mod flags {
     pub const WRAPPER: u32 = 32;
     /// The context register is live at entry.
     pub const NEEDCTXT: u32 = 64;
+    /// A bridge between two calling conventions: it leads to a mapped function of the same name, which stands beside it in every
+    /// trace. So reports leave it out.
+    pub const ABIWRAPPER: u32 = 4096;
     /// No frame and no saved frame pointer; calls nothing.
     pub const NOFRAME: u32 = 512;
     /// Ends a stretch of mapped frames: what called it is not mapped.
@@ -25,9 +28,10 @@ pub struct Function {
     pub entry: usize,
     /// One past the last instruction.
     pub end: usize,
-    /// First instruction behind the check.
+    /// Where the function goes on if its check is not to be asked again: behind it, or where it first loads its arguments' registers
+    /// again, which morestack does not keep.
     pub body: usize,
-    /// Where morestack returns to: a jump to the entry. 0 for a NOSPLIT function, which never calls it.
+    /// Where morestack returns to: a jump to the entry, perhaps behind loads of registers. 0 for a NOSPLIT function, which never calls it.
     pub restart: usize,
     /// Bytes of locals and outgoing arguments, without the saved BP.
     pub frame: u32,
@@ -64,6 +68,11 @@ impl Function {
     /// Whether its caller is not mapped code.
     pub fn is_top(&self) -> bool {
         self.has(flags::TOPFRAME)
+    }
+
+    /// Whether it only leads from one calling convention to another.
+    pub fn is_abi_wrapper(&self) -> bool {
+        self.has(flags::ABIWRAPPER)
     }
 
     /// Bytes that its prologue takes: the frame and, unless NOFRAME, the saved BP.

@@ -14,12 +14,27 @@
 //!         JMP  entry
 //! ```
 //!
+//! In ABIInternal R14 is `g` already, and registers have arguments, which a failed check saves in the spill space above the return
+//! address:
+//!
+//! ```text
+//!     slow:                                the same again for `skip`, where a debug mode goes on, which poisons the guard for good:
+//!         MOVQ AX, 8(SP)                       MOVQ 8(SP), AX
+//!         CALL morestack_noctxt                XORPS X15, X15
+//!         MOVQ 8(SP), AX                       MOVQ (TLS), R14
+//!         XORPS X15, X15                       JMP  body
+//!         MOVQ (TLS), R14
+//!         JMP  entry
+//! ```
+//!
 //! The sequences, their registers (R14 and R12, which are free at the entry of an ABI0 function) and the conditions for them are
 //! those of Go 1.27, so that what both assemblers make can be compared byte by byte.
 
 use super::piece::{Bp, Place, Reference, Work};
 use crate::machine::{Memory, Operand};
 use crate::object::flags;
+use crate::registers::name as registers_name;
+use crate::signature::registers::{self, Spill};
 use crate::syntax::{Abi, Instruction, Register, Statement, StatementKind};
 
 /// Frames up to this size are compared without being subtracted: as many bytes below the guard belong to the function that
@@ -115,9 +130,7 @@ pub(super) fn check(frame: &Frame) -> Vec<Inserted> {
     let (g, scratch) = (Register::R14, Register::R12);
     let mut check = Vec::new();
     if frame.abi == Abi::Abi0 {
-        let word = Operand::Memory(Memory { is_thread_local: true, ..Memory::default() });
-        let current = Reference::CurrentG { addend: 0 };
-        check.push(insert("MOVQ\t(TLS), R14", "MOVQ", vec![word, register(g)], Some(current)));
+        check.push(load_g());
     }
     let slow = || Some(Reference::Inside(Place::Slow));
     let lowered = i64::from(frame.need()) - i64::from(STACK_SMALL);
@@ -170,14 +183,43 @@ pub(super) fn epilogue(frame: &Frame) -> Vec<Inserted> {
     epilogue
 }
 
-/// Where a failed check goes.
-pub(super) fn slow_path(frame: &Frame) -> [Inserted; 3] {
+/// Loads the current `g`.
+fn load_g() -> Inserted {
+    let word = Operand::Memory(Memory { is_thread_local: true, ..Memory::default() });
+    let current = Reference::CurrentG { addend: 0 };
+    insert("MOVQ\t(TLS), R14", "MOVQ", vec![word, register(registers::G)], Some(current))
+}
+
+/// Where a failed check goes, up to and with the call of morestack.
+pub(super) fn slow_path(frame: &Frame, spills: &[Spill]) -> Vec<Inserted> {
+    let mut slow = vec![Inserted { text: "NOP".into(), work: Work::Nothing, moves: 0, bp: None }];
+    for Spill { part, at } in spills {
+        let (mnemonic, name, at) = (part.store(), registers_name(part.register), *at as i64 + 8);
+        let operands = vec![register(part.register), memory(Register::RSP, at)];
+        slow.push(insert(format!("{mnemonic}\t{name}, {at}(SP)"), mnemonic, operands, None));
+    }
     let name = if frame.flags & flags::NEEDCTXT != 0 { "morestack" } else { "morestack_noctxt" };
-    let nop = Inserted { text: "NOP".into(), work: Work::Nothing, moves: 0, bp: None };
     let symbol = Reference::Symbol { name: name.into(), addend: 0 };
-    let call = insert(format!("CALL\t{name}(SB)"), "CALL", vec![Operand::Target], Some(symbol));
-    let entry = Some(Reference::Inside(Place::Entry));
-    [nop, call, insert("JMP\t0", "JMP", vec![Operand::Target], entry)]
+    slow.push(insert(format!("CALL\t{name}(SB)"), "CALL", vec![Operand::Target], Some(symbol)));
+    slow
+}
+
+/// What follows that call: the registers as they were, and a jump.
+pub(super) fn again(frame: &Frame, spills: &[Spill], to: Place) -> Vec<Inserted> {
+    let mut again = Vec::new();
+    for Spill { part, at } in spills {
+        let (mnemonic, name, at) = (part.load(), registers_name(part.register), *at as i64 + 8);
+        let operands = vec![memory(Register::RSP, at), register(part.register)];
+        again.push(insert(format!("{mnemonic}\t{at}(SP), {name}"), mnemonic, operands, None));
+    }
+    if frame.abi == Abi::Internal {
+        // Go's morestack leaves both as they are; this one goes by way of Rust.
+        again.push(insert("XORPS\tX15, X15", "XORPS", vec![register(registers::ZERO); 2], None));
+        again.push(load_g());
+    }
+    let text = if to == Place::Entry { "JMP\t0" } else { "JMP\tbody" };
+    again.push(insert(text, "JMP", vec![Operand::Target], Some(Reference::Inside(to))));
+    again
 }
 
 /// Moves the stack pointer down by `bytes`.

@@ -1,5 +1,6 @@
 //! Pieces get addresses: short jumps where they reach, padding, fields for linking.
 
+use super::lower::Slow;
 use super::piece::{Piece, Place, Reference, Work};
 use super::{frame, unwind};
 use crate::diagnostic::Diagnostic;
@@ -19,14 +20,14 @@ pub(super) fn lay_out(
     function: &mut Function,
     pieces: &[Piece],
     starts: &[usize],
-    slow: Option<usize>,
+    slow: Option<Slow>,
     body: usize,
 ) -> Result<(), Vec<Diagnostic>> {
     let direct = |place: Place| match place {
         Place::Entry => 0,
         Place::Piece(piece) => piece,
         Place::Statement(number) => starts.get(number).copied().unwrap_or(pieces.len()),
-        Place::Slow => slow.unwrap_or(pieces.len()),
+        Place::Slow => slow.map_or(pieces.len(), |slow| slow.slow),
     };
     let target_of = |piece: &Piece| match reference(piece) {
         Some(Reference::Inside(place)) => Some(follow(pieces, direct(*place), direct)),
@@ -40,8 +41,8 @@ pub(super) fn lay_out(
             break offsets;
         }
     };
-    function.body = offsets[body] as u32;
-    function.restart = slow.map(|slow| offsets[slow + 2] as u32);
+    function.body = offsets[slow.map_or(body, |slow| slow.skip)] as u32;
+    function.restart = slow.map(|slow| offsets[slow.restart] as u32);
     for (at, (piece, code)) in pieces.iter().zip(&codes).enumerate() {
         let start = offsets[at];
         let len = offsets[at + 1] - start;

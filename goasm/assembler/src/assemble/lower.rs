@@ -8,6 +8,7 @@ use super::{layout, names};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::machine;
 use crate::object::{Function, Map, Options, flags};
+use crate::signature::registers::{Assignment, Spill};
 use crate::syntax::{Abi, Statement, StatementKind, Symbol};
 use std::collections::HashMap;
 
@@ -42,6 +43,12 @@ pub(super) fn function(
         None => None,
     };
     let abi = symbol.abi.unwrap_or(Abi::Abi0);
+    let assignment = options.internal.get(&name).filter(|_| abi == Abi::Internal);
+    let args = assignment.map(|assignment| assignment.bytes as u32).or(args);
+    let spills = match abi {
+        Abi::Abi0 => Some(Vec::new()),
+        Abi::Internal => assignment.map(Assignment::spills),
+    };
     let frame = Frame::new(size as u32, flags, abi, body);
     let mut lowering = Lowering {
         name: &name,
@@ -61,7 +68,7 @@ pub(super) fn function(
     };
     let body_start = lowering.begin(&text.position);
     lowering.statements(body);
-    let slow = lowering.end(&text.position);
+    let slow = lowering.end(&text.position, spills.as_deref().unwrap_or_default(), body_start);
     let Lowering { pieces, starts, deepest, args_map, locals_map, errors, .. } = lowering;
     if !errors.is_empty() {
         return Err(errors);
@@ -82,6 +89,7 @@ pub(super) fn function(
         fixups: Vec::new(),
         calls: Vec::new(),
         unwind: Vec::new(),
+        spills,
         args_map: args_map.or_else(|| declared(&name, options)),
         locals_map,
         name,
@@ -92,6 +100,9 @@ pub(super) fn function(
 
 /// The arguments' maps of a function that Rust declares.
 fn declared(name: &str, options: &Options) -> Option<Map> {
+    if let Some(Assignment { pointers: [args, with_results], .. }) = options.internal.get(name) {
+        return Some(Map::of(&[args, with_results]));
+    }
     let pointers = options.pointers.get(name)?;
     Some(Map::of(&[&pointers.args, &pointers.with_results]))
 }
@@ -119,6 +130,17 @@ fn counts(kind: &StatementKind) -> bool {
         Instruction(_) | FuncData { .. } | PcData { .. } | PcAlign(_) => true,
         Text { .. } | Globl { .. } | Data { .. } | Label(_) => false,
     }
+}
+
+/// Pieces of a function that checks.
+#[derive(Clone, Copy)]
+pub(super) struct Slow {
+    /// Where a failed check goes.
+    pub(super) slow: usize,
+    /// Where morestack returns to.
+    pub(super) restart: usize,
+    /// Where it goes on without asking again.
+    pub(super) skip: usize,
 }
 
 /// A function in the making.
@@ -168,8 +190,8 @@ impl<'a> Lowering<'a, '_> {
         self.starts.push(self.pieces.len());
     }
 
-    /// Inserts what follows the last statement. The index of the piece where failed checks go.
-    fn end(&mut self, position: &Position) -> Option<usize> {
+    /// Inserts what follows the last statement. The pieces where failed checks go and what they come back to.
+    fn end(&mut self, position: &Position, spills: &[Spill], body: usize) -> Option<Slow> {
         let last = self.pieces.iter().rposition(|piece| !matches!(piece.work, Work::Nothing));
         // A label at the end counts as well: its jump would run off.
         let is_end_reached = last.is_none_or(|last| !ends(&self.pieces[last].work))
@@ -186,8 +208,18 @@ impl<'a> Lowering<'a, '_> {
         let slow = self.pieces.len();
         self.resolver.depth.bytes = 0;
         (self.hidden, self.bp) = (0, Bp::Caller);
-        self.insert(position, frame::slow_path(&self.frame));
-        Some(slow)
+        self.insert(position, frame::slow_path(&self.frame, spills));
+        let restart = self.pieces.len();
+        self.insert(position, frame::again(&self.frame, spills, Place::Entry));
+        let skip = match self.frame.abi {
+            Abi::Abi0 => body,
+            Abi::Internal => {
+                let skip = self.pieces.len();
+                self.insert(position, frame::again(&self.frame, spills, Place::Piece(body)));
+                skip
+            }
+        };
+        Some(Slow { slow, restart, skip })
     }
 
     pub(super) fn insert(&mut self, position: &Position, inserted: impl IntoIterator<Item = Inserted>) {

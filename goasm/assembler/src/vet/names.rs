@@ -1,30 +1,34 @@
 //! Whether each `name+off(FP)` is a value of the signature, at its offset, with its width.
 
-use super::{Function, bytes, memory, width};
+use super::{Function, Known, bytes, memory, width};
 use crate::diagnostic::Diagnostic;
-use crate::signature::{Component, Signature, Type};
+use crate::signature::{Component, Type};
 use crate::syntax::{Base, Instruction, Operand, Spanned};
 
-pub(super) fn check(function: &Function, signature: &Signature, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(function: &Function, known: &Known, found: &mut Vec<Diagnostic>) {
     for (_, instruction) in function.instructions() {
         for operand in &instruction.operands {
-            found.extend(check_operand(instruction, operand, signature));
+            found.extend(check_operand(instruction, operand, known));
         }
     }
 }
 
-fn check_operand(instruction: &Instruction, spanned: &Spanned, signature: &Signature) -> Option<Diagnostic> {
+fn check_operand(instruction: &Instruction, spanned: &Spanned, known: &Known) -> Option<Diagnostic> {
     let memory = memory(&spanned.operand).filter(|memory| memory.base == Some(Base::Fp))?;
     let name = memory.symbol.as_ref()?.name.as_str();
     let written = format!("`{name}{:+}(FP)`", memory.offset);
     let error = |message: String| Some(Diagnostic::new(&spanned.position, message));
 
-    let Some(component) = signature.find(name) else {
+    let signature = known.signature;
+    let Some(component) = known.named.find(name) else {
         // The frame itself has a name, too.
         if name == "argframe" && memory.offset == 0 {
             return None;
         }
-        let there = u64::try_from(memory.offset).ok().and_then(|offset| signature.find_at(offset));
+        if let Some(registers) = known.registers(name) {
+            return error(format!("{written} is not on the stack: {registers} (ABIInternal)"));
+        }
+        let there = u64::try_from(memory.offset).ok().and_then(|offset| known.named.find_at(offset));
         return error(match there {
             Some(there) => format!("{written} is no value of `{signature}`: {} is {}", reference(&there), there.what),
             None => format!("{written} is no value of `{signature}`, and nothing is at this offset"),

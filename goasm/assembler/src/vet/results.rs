@@ -2,27 +2,28 @@
 //!
 //! As in `go vet`, it is enough that the result or a part of it is named somewhere in the function: who takes its address writes it, too.
 
-use super::{Function, bytes, memory};
+use super::{Function, Known, bytes, memory};
 use crate::diagnostic::Diagnostic;
-use crate::signature::Signature;
-use crate::syntax::{Base, Instruction, Operand, Register};
+use crate::signature::registers::Place;
+use crate::syntax::{Abi, Base, Instruction, Memory, Operand, Register};
 
-pub(super) fn check(function: &Function, signature: &Signature, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(function: &Function, known: &Known, found: &mut Vec<Diagnostic>) {
     let operands = || function.instructions().flat_map(|(_, instruction)| &instruction.operands);
     // `RET f(SB)` goes on to f, which writes the results.
     let returns = || function.instructions().filter(|(_, ret)| ret.mnemonic == "RET" && ret.operands.is_empty());
+    let signature = known.signature;
     if signature.results.iter().all(|result| result.ty.size() == 0) {
         return;
     }
 
-    if function.is_internal() {
+    let in_registers = |place: &Place| matches!(place, Place::Registers { .. });
+    if known.assignment.is_some_and(|assignment| assignment.results.iter().any(in_registers)) {
         let is_written = function.instructions().any(|(_, instruction)| mentions_result_register(instruction));
         if !is_written {
             found.extend(returns().map(|(position, _)| {
                 Diagnostic::new(position, format!("RET, but nothing has written to a result register of `{signature}`"))
             }));
         }
-        return;
     }
 
     let reaches_all = operands().filter_map(|operand| memory(&operand.operand)).any(|memory| match memory.base {
@@ -33,7 +34,7 @@ pub(super) fn check(function: &Function, signature: &Signature, found: &mut Vec<
     if reaches_all {
         return;
     }
-    for result in signature.results.iter().filter(|result| result.ty.size() > 0) {
+    for result in known.named.results.iter().filter(|result| result.ty.size() > 0) {
         let component = result.component();
         let is_named = operands().filter_map(|operand| memory(&operand.operand)).any(|memory| {
             memory.base == Some(Base::Fp)
@@ -57,9 +58,15 @@ fn is_part(name: &str, result: &str) -> bool {
     name.strip_prefix(result).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
-/// The first result registers, and the system call, which writes one of them.
+/// The first result registers; the system call, which writes one of them; a call that may leave its own results there.
 fn mentions_result_register(instruction: &Instruction) -> bool {
+    let is_abi0 = |operand: &Operand| match operand {
+        Operand::Memory(Memory { base: Some(Base::Sb), symbol: Some(symbol), .. }) => symbol.abi != Some(Abi::Internal),
+        _ => false,
+    };
+    let calls_internal = || !instruction.operands.iter().any(|operand| is_abi0(&operand.operand));
     instruction.mnemonic == "SYSCALL"
+        || instruction.mnemonic == "CALL" && calls_internal()
         || instruction.operands.iter().any(|operand| match &operand.operand {
             Operand::Register(register) => {
                 matches!(register.full_register(), Register::RAX)

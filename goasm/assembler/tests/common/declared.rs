@@ -2,16 +2,22 @@
 
 use goasm_assembler::diagnostic::{Diagnostic, Position};
 use goasm_assembler::signature::{Declared, Signature, Type};
+use goasm_assembler::syntax::Abi;
 use goasm_assembler::{parse, vet};
 
-/// `fn add(a: i32, p: &[u8]) -> (sum: i64, _: bool)` as a signature. Its types are those of the language of the macros, less generics.
+/// `fn add(a: i32, p: &[u8]) -> (sum: i64, _: bool)` as a signature, of ABI0 or with `ABIInternal` before it. Its types are those of the language of the macros, less generics.
 pub fn signature(text: &str) -> Signature {
+    let (abi, text) = match text.strip_prefix("ABIInternal ") {
+        Some(text) => (Abi::Internal, text),
+        None => (Abi::Abi0, text),
+    };
     let rest = text.strip_prefix("fn ").expect("fn");
     let (name, rest) = rest.split_once('(').expect("a list of arguments");
     let (params, results) = rest.split_once(')').expect("the end of the list");
     let results =
         results.strip_prefix(" -> (").map_or("", |list| list.strip_suffix(')').expect("the end of the results"));
-    Signature::new(format!(".{name}"), &declaration(), list(params), list(results)).unwrap()
+    let signature = Signature::new(format!(".{name}"), &declaration(), list(params), list(results)).unwrap();
+    Signature { abi, ..signature }
 }
 
 /// Where the signatures say they are declared.
@@ -33,8 +39,10 @@ fn ty(text: &str) -> Type {
     match text {
         "bool" | "u8" => Type::Scalar(1),
         "u16" => Type::Scalar(2),
-        "i32" | "u32" | "f32" => Type::Scalar(4),
-        "i64" | "u64" | "f64" | "usize" => Type::Scalar(8),
+        "i32" | "u32" => Type::Scalar(4),
+        "i64" | "u64" | "usize" => Type::Scalar(8),
+        "f32" => Type::Float(4),
+        "f64" => Type::Float(8),
         "&str" => Type::String,
         _ if text.starts_with("&[") => Type::Slice,
         _ if text.starts_with('*') => Type::Pointer,

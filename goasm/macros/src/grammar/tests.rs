@@ -30,7 +30,7 @@ fn types_are_those_that_go_lays_out() {
     for (spelling, expected) in [
         ("bool", Type::Scalar(1)),
         ("i16", Type::Scalar(2)),
-        ("f32", Type::Scalar(4)),
+        ("f32", Type::Float(4)),
         ("usize", Type::Scalar(8)),
         ("*const std::ffi::c_void", Type::Pointer),
         ("*mut (u8, Foo<'a>)", Type::Pointer),
@@ -129,10 +129,14 @@ fn a_block_vouches_and_names_its_convention() {
     let vouches = "a block of declarations is `unsafe extern \"ABI0\" { .. }`: `unsafe` vouches that the assembly does what they say";
     assert_eq!(refused("\"x.s\"; extern \"ABI0\" {}"), vouches);
     assert_eq!(refused("\"x.s\"; fn f();"), vouches);
-    let convention = "the calling convention is \"ABI0\"; functions of ABIInternal are called by it, too";
+    let convention =
+        "the calling convention is \"ABI0\" or \"ABIInternal\"; or \"Rust\" for functions of mapped_export!";
     assert_eq!(refused("\"x.s\"; unsafe extern \"C\" {}"), convention);
     assert_eq!(parse("fn f<T>(x: &T);").err().unwrap().to_string(), "assembly has no type parameters, only lifetimes");
     let input: Input =
         syn::parse_str("\"x.s\"; unsafe extern \"ABI0\" { fn f(); } unsafe extern \"ABI0\" { fn g(); }").unwrap();
     assert_eq!(input.declarations.len(), 2);
+    let of_rust = "it is in Rust already: what stands here says only with which arguments assembly calls it";
+    assert_eq!(refused("\"x.s\"; unsafe extern \"Rust\" { pub fn f(); }"), of_rust);
+    assert_eq!(refused("\"x.s\"; unsafe extern \"Rust\" { safe fn f(); }"), of_rust);
 }
