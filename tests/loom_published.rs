@@ -21,58 +21,67 @@ mod models {
     use loom::cell::UnsafeCell;
     use loom::thread;
 
-    /// A value that is written before it is published, read while it is, and written when it is freed. loom's cell notices a race.
-    struct Value(UnsafeCell<usize>);
+    /// What loom looks at in the place of the values' contents: written before a value is published, read while it is, and written
+    /// when it is freed. The cells stay, so that a model of what is wrong reads a number too many, and no freed pointer.
+    type Cells = Arc<[UnsafeCell<()>; 3]>;
+
+    struct Value {
+        number: usize,
+        cells: Cells,
+    }
 
     impl Value {
-        fn new(number: usize) -> Box<Value> {
-            let value = Box::new(Value(UnsafeCell::new(0)));
-            // SAFETY: loom looks at who else is there.
-            value.0.with_mut(|value| unsafe { *value = number });
-            value
-        }
-
-        fn number(&self) -> usize {
-            // SAFETY: as above.
-            self.0.with(|value| unsafe { *value })
+        fn new(number: usize, cells: &Cells) -> Box<Value> {
+            cells[number].with_mut(|_| ());
+            Box::new(Value { number, cells: cells.clone() })
         }
     }
 
     impl Drop for Value {
         fn drop(&mut self) {
-            // SAFETY: as above.
-            self.0.with_mut(|value| unsafe { *value = usize::MAX });
+            self.cells[self.number].with_mut(|_| ());
         }
+    }
+
+    fn cells() -> Cells {
+        Arc::new([(); 3].map(UnsafeCell::new))
+    }
+
+    /// A thread that reads once. It returns the number that it has found, 0 for nothing.
+    fn reader(published: &Arc<Published<Value>>, cells: &Cells) -> thread::JoinHandle<usize> {
+        let (published, cells) = (published.clone(), cells.clone());
+        thread::spawn(move || match published.read() {
+            None => 0,
+            Some(value) => {
+                cells[value.number].with(|_| ());
+                value.number
+            }
+        })
     }
 
     /// A reader, while the first value is published, replaced and taken away.
     fn read_while_replaced() {
-        let published = Arc::new(Published::new());
-        let reader = {
-            let published = published.clone();
-            thread::spawn(move || published.read().map_or(0, |value: published::Reading<'_, Value>| value.number()))
-        };
-        published.replace(Some(Value::new(1)));
-        published.replace(Some(Value::new(2)));
+        let (published, cells) = (Arc::new(Published::new()), cells());
+        let reader = reader(&published, &cells);
+        published.replace(Some(Value::new(1, &cells)));
+        published.replace(Some(Value::new(2, &cells)));
         assert!(reader.join().unwrap() <= 2);
         published.replace(None);
         assert!(published.read().is_none());
     }
 
-    /// Two readers, which may be counted on different sides, and a value that is replaced once.
+    /// Two readers, which may be counted on different sides, and a value that is taken away.
     fn two_readers() {
-        let published = Arc::new(Published::new());
-        published.replace(Some(Value::new(1)));
-        let readers = [(); 2].map(|()| {
-            let published = published.clone();
-            thread::spawn(move || published.read().map_or(0, |value: published::Reading<'_, Value>| value.number()))
-        });
+        let (published, cells) = (Arc::new(Published::new()), cells());
+        published.replace(Some(Value::new(1, &cells)));
+        let readers = [(); 2].map(|()| reader(&published, &cells));
         published.replace(None);
         for reader in readers {
             assert!(reader.join().unwrap() <= 1);
         }
         // With nobody left, nothing stays.
         published.replace(None);
+        assert_eq!(Arc::strong_count(&cells), 1);
     }
 
     #[test]
