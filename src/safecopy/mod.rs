@@ -61,7 +61,7 @@
 //! - A fault takes room on the thread's alternate stack, some 4 KB on processors with AVX-512. In a handler that runs there, too, what
 //!   std gives to its threads (8 KB) is too small for both; tasks have 64 KB, and so has a thread with an
 //!   [`AltStack`](crate::sigstack::AltStack).
-//! - The rest of what escapes libc's functions is in [`sigstack`](crate::sigstack)'s list.
+//! - The rest of what escapes libc's functions is in [`sigstack`]'s list.
 
 mod fault;
 mod how;
