@@ -45,7 +45,7 @@
 //! | `[T; 4]` | so many, one behind the other | `x_0` to `x_3` |
 //!
 //! Arguments stand one behind the other at their natural alignment; results follow at the next multiple of 8. A result without a name
-//! is `ret`, further ones `ret1`, `ret2`; an argument `_` is `arg`, or with its place in the list, `arg1`. There may be 16 of each.
+//! is `ret`, further ones `ret1`, `ret2`; an argument `_` is `arg`, or with its place in the list, `arg1`. There may be 40 of each.
 //!
 //! ```
 //! goasm::asm! {
@@ -81,6 +81,102 @@
 //!
 //! Beside each function is a module of its name with `code()`, the true [`CodeRange`] (the Rust function is a bridge), and the unsafe
 //! `function()`, the [`MappedFn`] that takes Go's words.
+//!
+//! # Calling conventions
+//!
+//! Arguments of **ABI0** are on the stack, and nothing but SP and BP survives a call. **ABIInternal** is what Go's compiler uses: a function's
+//! symbol is `f<ABIInternal>`, integers and addresses are in AX, BX, CX, DI, SI, R8 to R11, floating-point numbers in X0 to X14, results
+//! likewise; R14 is `g`, X15 zero, DX the context. What has no register left, and arrays of two or more, are on the stack, behind 0(FP).
+//! Arguments in registers have a place in the spill space above the return address: the caller's frame has it, behind the arguments and
+//! results on the stack, and a failed check saves them there. So a function that checks has to be declared. The size in `TEXT` is that
+//! of ABI0, as in Go.
+//!
+//! ```
+//! goasm::asm! {
+//!     r#"
+//! // A number times itself, plus one, in Go's own convention.
+//! TEXT ·square_plus_one<ABIInternal>(SB), $0-16
+//!     IMULQ AX, AX
+//!     INCQ AX
+//!     RET
+//! "#;
+//!
+//!     unsafe extern "ABIInternal" {
+//!         safe fn square_plus_one(x: u64) -> u64;
+//!     }
+//! }
+//!
+//! fn main() {
+//!     assert_eq!(square_plus_one(5), 26);
+//! }
+//! ```
+//!
+//! Each declared function is there for both conventions: the one that is written, and a **wrapper** of the same name for the other, made
+//! from the declaration. `unsafe extern "Rust"` declares a function of [`morestack::mapped_export!`], for assembly of ABIInternal: it makes
+//! the wrapper and nothing else. A wrapper's address is not the function's. Who compares program counters or copies code has to know
+//! which one a call or `LEAQ` reaches:
+//!
+//! | | from | to | how | reaches | by |
+//! |---|---|---|---|---|---|
+//! | 1 | ABIInternal | ABIInternal | `CALL ·f<ABIInternal>(SB)` | `f` itself | |
+//! | 2 | ABIInternal | ABIInternal | `LEAQ ·f<ABIInternal>(SB), R12; CALL R12` | `f` itself | |
+//! | 3 | ABIInternal | ABI0 | `CALL ·f(SB)`, with arguments on the stack | `f` itself | then R14 and X15 are to be set again |
+//! | 4 | ABIInternal | ABI0 | `LEAQ ·f<ABIInternal>(SB), R12; CALL R12` | the wrapper | ABIInternal |
+//! | 5 | ABI0 | ABI0 | `CALL ·f(SB)`, `LEAQ ·f(SB), AX; CALL AX` | `f` itself | |
+//! | 6 | ABI0 | ABIInternal | `CALL ·f(SB)`, `LEAQ ·f(SB), AX; CALL AX` | the wrapper | ABI0 |
+//! | | Rust | ABI0 | `f(..)`, `f::function().call(..)` | `f` itself | a bridge |
+//! | | Rust | ABIInternal | the same | the wrapper | a bridge, then ABI0 |
+//! | | any | any | `f::code()`, `f::function().code()` | `f` itself | an address stub |
+//!
+//! ```
+//! # #[cfg(feature = "wrappers")]
+//! goasm::include! {
+//!     "tests/samples/conventions_by_wrapper_amd64.s";
+//!
+//!     unsafe extern "ABI0" {
+//!         safe fn stack_callee(x: u64) -> (own: usize, caller: usize, next: u64);
+//!         # safe fn stack_calls_registers(
+//!         #     x: u64,
+//!         # ) -> (own: usize, caller: usize, address: usize, own2: usize, caller2: usize, next: u64);
+//!     }
+//!
+//!     unsafe extern "ABIInternal" {
+//!         # safe fn registers_callee(x: u64) -> (own: usize, caller: usize, next: u64);
+//!         safe fn registers_call_stack(x: u64) -> (own: usize, caller: usize, address: usize, next: u64);
+//!     }
+//! }
+//!
+//! # #[cfg(not(feature = "wrappers"))]
+//! # fn main() {}
+//! # #[cfg(feature = "wrappers")]
+//! fn main() {
+//!     // Case 4: the address that the assembly took and called; where the function found itself; where that returned to.
+//!     let (own, caller, address, next) = registers_call_stack(5);
+//!     assert_eq!(next, 6);
+//!     let code = stack_callee::code();
+//!     assert_eq!(own, code.start);
+//!     assert!(!code.contains(address) && !code.contains(caller), "that is the wrapper");
+//! }
+//! ```
+//!
+//! The types keep them apart: what Rust calls is no [`CodeRange`].
+//!
+//! ```compile_fail,E0308
+//! goasm::asm! {
+//!     "TEXT ·f<ABIInternal>(SB), 4, $0-0\n RET\n";
+//!     unsafe extern "ABIInternal" {
+//!         safe fn f();
+//!     }
+//! }
+//!
+//! fn main() {
+//!     let code: goasm::CodeRange = f;
+//! }
+//! ```
+//!
+//! Wrappers have the flags WRAPPER and ABIWRAPPER, and the runtime's reports leave them out. Without the feature `wrappers` (on by default)
+//! no function has one under its own name: naming it in the assembly is then an error with the reason, cases 4 and 6 do not exist, and
+//! Rust calls functions of ABIInternal all the same.
 //!
 //! # Symbols
 //!

@@ -167,3 +167,42 @@ fn attributes_and_lifetimes_stay() {
         assert!(expansion.contains(attribute), "{attribute} in {expansion}");
     }
 }
+
+const CONVENTIONS: &str = "TEXT ·f<ABIInternal>(SB), 4, $0-16\n\tINCQ AX\n\tRET\n\
+    TEXT ·g(SB), 4, $8-16\n\tCALL ·f(SB)\n\tMOVQ AX, ret+8(FP)\n\tRET\n";
+
+const CONVENTIONS_DECLARED: &str = "\"src/x.s\"; \
+    unsafe extern \"ABIInternal\" { safe fn f(x: u64) -> u64; } \
+    unsafe extern \"ABI0\" { safe fn g(x: u64) -> u64; } \
+    unsafe extern \"Rust\" { fn h(x: u64) -> u64; }";
+
+#[test]
+fn functions_have_namesakes_of_the_other_convention() {
+    let source =
+        CONVENTIONS.replace("$8-16", "$8-16\n\tFUNCDATA $1, no_pointers_stackmap(SB)").replace("4, $8", "0, $8");
+    let demo = Crate::new("namesakes", &source);
+    let expansion = demo.include(CONVENTIONS_DECLARED);
+    assert_eq!(errors(&expansion), [""; 0]);
+    for symbol in ["demo.f", "demo.f<ABIInternal>", "demo.g", "demo.g<ABIInternal>", "demo.h<ABIInternal>"] {
+        assert!(expansion.contains(&format!("FUNCTION_END \\\"{symbol}\\\"")), "{symbol}: {expansion}");
+    }
+    assert!(!expansion.contains("FUNCTION_END \\\"demo.h\\\""), "that is in Rust");
+    assert!(expansion.contains("\"demo.f<ABIInternal>\" , unsafe , \"demo.f\""), "{expansion}");
+    assert!(!expansion.contains("fn h"), "{expansion}");
+}
+
+#[test]
+fn without_wrappers_their_names_are_refused_with_the_reason() {
+    let demo = Crate::new("no-namesakes", CONVENTIONS);
+    let surroundings = Surroundings { has_wrappers: false, ..demo.surroundings() };
+    let expansion = include(CONVENTIONS_DECLARED.parse().unwrap(), &surroundings).to_string();
+    let [error, ..] = &errors(&expansion)[..] else { panic!("{expansion}") };
+    assert!(error.contains("src/x.s:5:7: `fn f(x: u64) -> (ret: u64)` is ABIInternal, and without"), "{error}");
+    assert!(error.ends_with("note: The feature `wrappers` of goasm makes them; it is off."), "{error}");
+
+    // With the function's own name there is nothing to be said against it, and Rust calls it by a name that is nobody's.
+    fs::write(demo.0.join("src/x.s"), CONVENTIONS.replace("CALL ·f(SB)", "LEAQ ·f<ABIInternal>(SB), AX")).unwrap();
+    let expansion = include(CONVENTIONS_DECLARED.parse().unwrap(), &surroundings).to_string();
+    assert!(expansion.contains("\"demo.f<ABIInternal>\" , unsafe , \"demo.f$bridge\""), "{expansion}");
+    assert!(!expansion.contains("FUNCTION_END \\\"demo.f\\\"") && !expansion.contains("demo.g<ABIInternal>"));
+}
