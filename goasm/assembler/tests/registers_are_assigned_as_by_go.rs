@@ -90,10 +90,8 @@ impl Listed {
 /// The functions in the output of `go tool compile -S`. Each calls another one, sets its results to zero and returns.
 fn listed(output: &str) -> Vec<Listed> {
     let mut all = Vec::new();
-    let mut lines = output.lines().filter_map(|line| {
-        let is_head = line.starts_with("p.F") && line.contains(" STEXT ");
-        (is_head || line.contains(".go:")).then_some(line)
-    });
+    let mut lines =
+        output.lines().filter(|line| line.starts_with("p.F") && line.contains(" STEXT ") || line.contains(".go:"));
     while let Some(head) = lines.find(|line| line.starts_with("p.F")) {
         let args = head.split_whitespace().find_map(|word| word.strip_prefix("args=0x")).expect("args=");
         let mut listed = Listed { bytes: u64::from_str_radix(args, 16).unwrap(), ..Listed::default() };
