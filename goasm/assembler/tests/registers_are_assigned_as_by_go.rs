@@ -90,9 +90,9 @@ impl Listed {
 /// The functions in the output of `go tool compile -S`. Each calls another one, sets its results to zero and returns.
 fn listed(output: &str) -> Vec<Listed> {
     let mut all = Vec::new();
-    let mut lines =
-        output.lines().filter(|line| line.starts_with("p.F") && line.contains(" STEXT ") || line.contains(".go:"));
-    while let Some(head) = lines.find(|line| line.starts_with("p.F")) {
+    let is_head = |line: &str| line.starts_with("p.F") && line.contains(" STEXT ");
+    let mut lines = output.lines().filter(|line| is_head(line) || line.contains(".go:"));
+    while let Some(head) = lines.find(|line| is_head(line)) {
         let args = head.split_whitespace().find_map(|word| word.strip_prefix("args=0x")).expect("args=");
         let mut listed = Listed { bytes: u64::from_str_radix(args, 16).unwrap(), ..Listed::default() };
         let mut code = lines.by_ref().map(|line| {
