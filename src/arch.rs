@@ -206,7 +206,16 @@ __mapped_asm!(
     include_str!(concat!(env!("OUT_DIR"), "/asm/start.s")),
     include_str!(concat!(env!("OUT_DIR"), "/asm/enter.s")),
     include_str!(concat!(env!("OUT_DIR"), "/asm/call_rust.s")),
-    include_str!(concat!(env!("OUT_DIR"), "/asm/look.s"))
+    include_str!(concat!(env!("OUT_DIR"), "/asm/look.s")),
+    include_str!(concat!(env!("OUT_DIR"), "/asm/safecopy.s"))
+);
+
+#[cfg(feature = "code")]
+__mapped_asm!(
+    __assembly_macros!(),
+    ".set SYS_rt_sigreturn, {sys_rt_sigreturn}",
+    include_str!(concat!(env!("OUT_DIR"), "/asm/sigreturn.s"));
+    sys_rt_sigreturn = const libc::SYS_rt_sigreturn
 );
 
 #[cfg(morestack_split)]
@@ -234,6 +243,71 @@ unsafe extern "C" {
     #[link_name = "morestack_mapped_start$entry"]
     safe fn mapped_start_entry() -> usize;
     fn morestack_closure_start();
+    /// Copies until it faults. asm/safecopy.s, as what follows.
+    pub(crate) fn morestack_safecopy_copy(to: *mut u8, from: *const u8, len: usize) -> Accessed;
+    /// Writes zeros until it faults.
+    pub(crate) fn morestack_safecopy_zero(to: *mut u8, len: usize) -> Accessed;
+    /// The word there. It is the caller's to see to alignment, here and below.
+    pub(crate) fn morestack_safecopy_load32(at: *const u32) -> Accessed;
+    /// Exchanges the word there; what was there.
+    pub(crate) fn morestack_safecopy_swap32(at: *mut u32, new: u32) -> Accessed;
+    /// Exchanges the word there; what was there.
+    pub(crate) fn morestack_safecopy_swap64(at: *mut u64, new: u64) -> Accessed;
+    /// Exchanges the word there if it is the expected one; what was there.
+    pub(crate) fn morestack_safecopy_cas32(at: *mut u32, expected: u32, new: u32) -> Accessed;
+    safe fn morestack_safecopy_table() -> *const MayFault;
+    safe fn morestack_safecopy_table_end() -> *const MayFault;
+}
+
+/// How an access by asm/safecopy.s ended: `%rax` and `%rdx`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Accessed {
+    /// How many bytes were copied, or the word that was there.
+    pub(crate) value: u64,
+    /// 0, or the signal that ended it, and perhaps [`Accessed::AT_TO`].
+    pub(crate) fault: u64,
+}
+
+impl Accessed {
+    /// Beside the signal: the byte that failed is one to be written.
+    pub(crate) const AT_TO: u64 = 1 << 8;
+}
+
+/// An entry of asm/safecopy.s's table: instructions that may fault, and where it goes on then, as distances from each word.
+#[repr(C)]
+struct MayFault([i32; 3]);
+
+/// If the program counter is at an instruction of asm/safecopy.s that may fault: the fault stub for it.
+pub(crate) fn fault_stub_of(pc: usize) -> Option<usize> {
+    let (start, end) = (morestack_safecopy_table(), morestack_safecopy_table_end());
+    // SAFETY: the table is an array between the two, which nobody changes.
+    let table = unsafe { std::slice::from_raw_parts(start, end.offset_from_unsigned(start)) };
+    table.iter().find_map(|MayFault(words)| {
+        let [start, end, stub] =
+            words.each_ref().map(|word| (&raw const *word as usize).wrapping_add_signed(*word as isize));
+        (start..end).contains(&pc).then_some(stub)
+    })
+}
+
+/// The program counter in what a signal handler gets as its third argument.
+///
+/// # Safety
+/// That is what `context` is.
+pub(crate) unsafe fn interrupted_at(context: *const std::ffi::c_void) -> usize {
+    // SAFETY: the caller's.
+    unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs[libc::REG_RIP as usize] as usize }
+}
+
+/// Has what the handler interrupted go on at a fault stub of asm/safecopy.s.
+///
+/// # Safety
+/// `context` is the handler's, it has interrupted an instruction that the stub is for, and `signal` is its signal.
+pub(crate) unsafe fn go_on_at_stub(context: *mut std::ffi::c_void, stub: usize, signal: i32) {
+    // SAFETY: the caller's.
+    let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
+    registers[libc::REG_R9 as usize] = i64::from(signal);
+    registers[libc::REG_RIP as usize] = stub as i64;
 }
 
 #[cfg(morestack_split)]
@@ -251,6 +325,43 @@ pub(crate) fn mapped_start() -> usize {
 /// Where a fresh Rust task begins.
 pub(crate) fn closure_start() -> usize {
     morestack_closure_start as *const () as usize
+}
+
+/// The code by which a signal handler returns: its true range, from the address stubs.
+#[cfg(feature = "code")]
+pub(crate) fn sigreturn() -> crate::task::CodeRange {
+    unsafe extern "C" {
+        #[link_name = "morestack_sigreturn$entry"]
+        safe fn entry() -> usize;
+        #[link_name = "morestack_sigreturn$end"]
+        safe fn end() -> usize;
+    }
+    crate::task::CodeRange { start: entry(), end: end() }
+}
+
+/// What mapped functions call when their check has failed: `morestack`, `morestack_noctxt`.
+#[cfg(feature = "code")]
+pub(crate) fn morestacks() -> (usize, usize) {
+    unsafe extern "C" {
+        fn morestack();
+        fn morestack_noctxt();
+    }
+    (morestack as *const () as usize, morestack_noctxt as *const () as usize)
+}
+
+/// Where the current `g` is, from the thread pointer.
+#[cfg(feature = "code")]
+pub(crate) fn current_g_offset() -> i32 {
+    let offset: i32;
+    // SAFETY: loads a number that the linker puts there.
+    unsafe {
+        std::arch::asm!(
+            "movl $morestack_g@tpoff, {:e}",
+            out(reg) offset,
+            options(att_syntax, pure, nomem, nostack, preserves_flags)
+        );
+    }
+    offset
 }
 
 /// Where the function begins behind which an unwinder finds the frames of another task.

@@ -40,7 +40,9 @@
 //!   them and Rust.
 //! - [`stack`]: where stacks come from and how they grow; counters, debug modes, big stacks for other coroutine libraries.
 //! - [`task`]: the types of mapped functions, and what they may pass.
-//! - [`signal`]: how signal handlers are kept off small stacks, and what remains outside.
+//! - `code` (with the feature of that name): copies of functions, and functions that a compiler adds while the program runs.
+//! - [`safecopy`]: copies from and to memory that may not be there.
+//! - [`sigstack`]: how signal handlers are kept off small stacks, and what remains outside.
 //!
 //! # Stacks
 //!
@@ -84,11 +86,14 @@ pub mod alloc;
 #[doc(hidden)]
 pub mod arch;
 pub mod channel;
+#[cfg(feature = "code")]
+pub mod code;
 #[cfg(feature = "debug-page")]
 pub mod debug;
 pub mod net;
 pub mod os;
 pub mod runtime;
+pub mod safecopy;
 pub mod sched;
 pub mod signal;
 pub mod sigstack;

@@ -12,6 +12,7 @@
 //! | `bchan` | producers and consumers of a channel with room for 128 messages, one and four of each |
 //! | `select` | `select!` over three channels: with a message in one, and waiting for another task |
 //! | `locks` | a `Mutex`, free and wanted by a thousand tasks; and std's, by a thousand threads, in the same run |
+//! | `copies` | `safecopy::copy_in` against `memcpy`, from 64 bytes to 64 MB |
 //! | `timers [N]` | N sleepers (100,000) of 1 to 100 ms: the time for all, and how late they wake |
 //! | `deep` | recursions of compiled Rust in fresh tasks, the first time and again |
 //! | `deep_asm` | the same in mapped code, on a go segment that grows by moving |
@@ -28,6 +29,7 @@
 //! `ours.`), so that figures can be compared line by line.
 
 mod bchan;
+mod copies;
 mod deep;
 mod deep_asm;
 mod fanout;
@@ -53,7 +55,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 const USAGE: &str = "usage: bench ROW, where ROW is one of
-    spawn [N]   yield   mem [N]   fanout   timers [N]   ping   bchan   select   locks
+    spawn [N]   yield   mem [N]   fanout   timers [N]   ping   bchan   select   locks   copies
     deep   deep_asm   hot   latency [N]   raw PORT   echo PORT [BUF]   overflow
 WORKERS in the environment is the number of workers (1)";
 
@@ -106,6 +108,7 @@ fn row(arguments: &[String]) -> Result<Row, String> {
         "bchan" => plain(bchan::run),
         "select" => plain(select::run),
         "locks" => plain(locks::run),
+        "copies" => plain(copies::run),
         "timers" => sized(timers::run, second()?),
         "deep" => plain(deep::run),
         "deep_asm" => plain(deep_asm::run),

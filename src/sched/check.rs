@@ -14,9 +14,9 @@ use std::sync::atomic::Ordering;
 unsafe extern "C" fn morestack_newstack(g: *mut G) -> *mut G {
     // SAFETY: assembly passes the current g, which it has just saved at a restart point.
     unsafe {
-        let table = report::program_table();
+        let known = report::known();
         let stack = &mut (*g).stack;
-        let Some(function) = table.find_restart(stack.sched.pc) else {
+        let Some(function) = known.find_restart(stack.sched.pc) else {
             crate::stack::report::fatal(format_args!(
                 "{} called morestack from {:#x}, which is no mapped function: only TEXT's prologue may",
                 report::Label(g),
@@ -34,12 +34,12 @@ unsafe extern "C" fn morestack_newstack(g: *mut G) -> *mut G {
         stack.reset_guard();
         let m = &mut *(*g).m;
         if !fits {
-            if let Err(error) = grow::grow(stack, &mut m.cache, table, Innermost::Sched, need) {
+            if let Err(error) = grow::grow(stack, &mut m.cache, &known, Innermost::Sched, need) {
                 report::cannot_grow(&*g, Innermost::Sched, &error);
             }
         } else if poison == GUARD_MOVE {
             let size = stack.size();
-            if let Err(error) = grow::move_to(stack, &mut m.cache, table, Innermost::Sched, size) {
+            if let Err(error) = grow::move_to(stack, &mut m.cache, &known, Innermost::Sched, size) {
                 report::cannot_grow(&*g, Innermost::Sched, &error);
             }
         }
@@ -49,6 +49,8 @@ unsafe extern "C" fn morestack_newstack(g: *mut G) -> *mut G {
         if modes.move_always || modes.preempt_always {
             stack.sched.pc = function.body;
         }
+        // Whoever runs next may do so for long.
+        drop(known);
         // A poison that came too late is stale: what fails the real guard grows, whatever the poison said, and a poison that
         // is lost is repeated by whoever set it. Where Rust frames are live it may be stale too, and they must not be
         // preempted: they could hold a lock, or a borrow of a thread-local. Only the debug mode asks for that.

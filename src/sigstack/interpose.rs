@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libc::{EINVAL, SA_NODEFER, SA_ONSTACK, SA_RESETHAND, SA_RESTART, SIG_ERR, c_int, sighandler_t};
 
 use super::altstack::sigaltstack;
+use super::behind;
+use super::faults::on_fault;
 use super::onstack::{LAST_SIGNAL, added, bit, runs_in_place, set_added};
 
 /// `sigset`'s word for "block it", from `<signal.h>`.
@@ -31,7 +33,7 @@ static INTERRUPTING: AtomicU64 = AtomicU64::new(0);
 
 unsafe extern "C" {
     /// glibc's `sigaction`, under the name that is not ours.
-    fn __sigaction(signal: c_int, action: *const libc::sigaction, old: *mut libc::sigaction) -> c_int;
+    pub(super) fn __sigaction(signal: c_int, action: *const libc::sigaction, old: *mut libc::sigaction) -> c_int;
 }
 
 /// Keeps the functions of this file, and [`sigaltstack`], in the program: the linker takes an archive's object only if
@@ -54,15 +56,20 @@ pub(super) unsafe fn install(signal: c_int, action: &libc::sigaction) -> Option<
     (status == 0).then(|| unsafe { old.assume_init() })
 }
 
-/// POSIX `sigaction`, with `SA_ONSTACK` added for handlers.
+/// POSIX `sigaction`, with `SA_ONSTACK` added for handlers. Our own handler for faults stays in front of what is installed (`behind.rs`).
 ///
 /// # Safety
 /// As for libc's: the pointers are null or valid, the handler is fit to run at any moment.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sigaction(signal: c_int, action: *const libc::sigaction, old: *mut libc::sigaction) -> c_int {
+    // SAFETY: passed on from the caller; `on_fault` does what is written down.
+    if let Some(status) = unsafe { behind::sigaction(signal, action, old, on_fault) } {
+        return status;
+    }
     let was_added = (1..=LAST_SIGNAL).contains(&signal) && added(signal);
     // SAFETY: null or valid, says the caller.
-    let mut action = unsafe { action.as_ref() }.copied();
+    let asked = unsafe { action.as_ref() }.copied();
+    let mut action = asked;
     let mut add = false;
     if let Some(action) = &mut action {
         add = runs_in_place(action.sa_sigaction, action.sa_flags as u64);
@@ -81,8 +88,11 @@ pub unsafe extern "C" fn sigaction(signal: c_int, action: *const libc::sigaction
     {
         old.sa_flags &= !SA_ONSTACK;
     }
-    if action.is_some() {
+    if let Some(asked) = asked {
         set_added(signal, add);
+        // If our handler has come in front at the same time, this has taken it away.
+        // SAFETY: as above.
+        unsafe { behind::sigaction(signal, &asked, ptr::null_mut(), on_fault) };
     }
     status
 }

@@ -11,6 +11,10 @@
 //! | installed later through libc | this crate defines libc's functions for it (`interpose.rs`); the linker binds the program and every shared library to them |
 //! | installed later past these functions | [`rescan`], at the start of each worker |
 //!
+//! For SIGSEGV and SIGBUS there is a handler of our own (`faults.rs`), for overflows of big stacks and for
+//! [`safecopy`](crate::safecopy). It stands in front of the program's, whenever that was installed through libc, and gives it all other
+//! faults as the kernel would have. `sigaction` reports the program's.
+//!
 //! The alternate stack stays until the last [`AltStack`] of its thread is dropped. std would take it away earlier: at the end
 //! of a thread's main function, before the destructors of thread-locals, in which mapped code may still run, it disables what
 //! is installed. So `sigaltstack` is defined here too:
@@ -37,6 +41,8 @@
 //!   until the next [`AltStack::install`] on that thread.
 
 mod altstack;
+mod behind;
+mod faults;
 mod interpose;
 mod onstack;
 mod overflow;
@@ -46,6 +52,7 @@ use std::sync::Once;
 
 pub use altstack::AltStack;
 pub(crate) use altstack::in_handler;
+pub(crate) use faults::{recover, stand_in_front};
 pub use onstack::rescan;
 
 /// Makes the process fit for small stacks: every signal handler runs on the alternate stack from now on, and the overflow of
@@ -57,7 +64,7 @@ pub fn prepare_process() {
     PREPARED.call_once(|| {
         interpose::link();
         rescan();
-        overflow::install();
+        stand_in_front();
     });
 }
 

@@ -8,7 +8,7 @@
 use super::StackCache;
 use super::debug;
 use super::error::StackError;
-use super::frames::table::Table;
+use super::frames::known::Known;
 use super::frames::walk::{Frame, Place, Walk, WalkError};
 use super::layout::{STACK_GUARD, STACK_MIN, STACK_SMALL, STACK_TOP};
 use super::report;
@@ -104,7 +104,7 @@ fn size_for(size: usize, used: usize, need: usize) -> usize {
 pub(crate) unsafe fn grow(
     stack: &mut GoStack,
     cache: &mut StackCache,
-    table: &Table,
+    known: &Known,
     innermost: Innermost,
     need: usize,
 ) -> Result<(), GrowError> {
@@ -119,7 +119,7 @@ pub(crate) unsafe fn grow(
         return Ok(());
     }
     // SAFETY: as the caller says.
-    unsafe { move_to(stack, cache, table, innermost, size) }
+    unsafe { move_to(stack, cache, known, innermost, size) }
 }
 
 /// Halves the segment of a parked task while it uses less than a quarter. Whether it did.
@@ -132,7 +132,7 @@ pub(crate) unsafe fn grow(
 pub(crate) unsafe fn shrink(
     stack: &mut GoStack,
     cache: &mut StackCache,
-    table: &Table,
+    known: &Known,
     innermost: Innermost,
 ) -> Result<bool, GrowError> {
     // SAFETY: the caller says that the state which `innermost` names is live.
@@ -145,7 +145,7 @@ pub(crate) unsafe fn shrink(
         return Ok(false);
     }
     // SAFETY: as the caller says.
-    unsafe { move_to(stack, cache, table, innermost, size)? };
+    unsafe { move_to(stack, cache, known, innermost, size)? };
     Ok(true)
 }
 
@@ -170,7 +170,7 @@ unsafe fn used(stack: &GoStack, innermost: Innermost) -> usize {
 pub(crate) unsafe fn move_to(
     stack: &mut GoStack,
     cache: &mut StackCache,
-    table: &Table,
+    known: &Known,
     innermost: Innermost,
     size: usize,
 ) -> Result<(), GrowError> {
@@ -191,7 +191,7 @@ pub(crate) unsafe fn move_to(
     let delta = new.hi().wrapping_sub(range.1);
     // SAFETY: relocate has put the used part at the top of the new segment, which is `delta` away; the rest is as the
     // caller says.
-    let (frames, adjusted) = unsafe { adjust(stack, table, innermost, delta) };
+    let (frames, adjusted) = unsafe { adjust(stack, known, innermost, delta) };
     let moved = Move {
         old: (range.0, range.1 - range.0),
         new: (new.lo(), new.size()),
@@ -245,14 +245,14 @@ unsafe fn nothing_is_left(stack: &GoStack, innermost: Innermost, old: Range<usiz
 /// it where it is now, the old segment being gone.
 unsafe fn adjust(
     stack: &mut GoStack,
-    table: &Table,
+    known: &Known,
     innermost: Innermost,
     delta: usize,
 ) -> (usize, Result<(), WalkError>) {
     let old = Old { lo: stack.lo, size: stack.size(), delta };
     let (mut frames, mut adjusted) = (0, Ok(()));
     // SAFETY: the caller says so; a frame's words change only after the walk has read them.
-    let mut walk = unsafe { Walk::new(table, stack, innermost == Innermost::Sched, delta) };
+    let mut walk = unsafe { Walk::new(known, stack, innermost == Innermost::Sched, delta) };
     while let Some(frame) = walk.next() {
         frames += 1;
         // SAFETY: the frame's words are in the used part, which is at `delta` now.

@@ -12,7 +12,6 @@ use super::abi::{AbiArgs, AbiResults, CallFrame};
 use super::g::G;
 use super::{report, thread};
 use crate::arch;
-use crate::stack::frames::table::Table;
 use crate::stack::grow::{self, Innermost};
 use crate::stack::split::undisturbed;
 use std::marker::PhantomData;
@@ -61,9 +60,9 @@ impl<A: AbiArgs, R: AbiResults> MappedFn<A, R> {
     /// arguments is sound, from several threads at once too.
     pub unsafe fn new(code: CodeRange) -> Self {
         if cfg!(debug_assertions)
-            && let Ok(table) = Table::of_program()
+            && let Some(known) = report::known_if_right()
         {
-            let function = table.find_function(code.start).expect("a mapped function is in the function table");
+            let function = known.find_function(code.start).expect("a mapped function is in the function table");
             let declared = CallFrame::<A, R>::WORDS * 8;
             let (name, args) = (function.name, function.args);
             assert_eq!(declared, (args as usize).next_multiple_of(8), "{name}: size of arguments and results");
@@ -143,8 +142,9 @@ unsafe fn make_room(g: *mut G, need: usize) {
         let (g, need) = unsafe { *arg.cast::<(*mut G, usize)>() };
         // SAFETY: g is the current one; Rust runs, so its mapped code stands at the innermost crossing.
         unsafe {
-            let table = report::program_table();
-            if let Err(error) = grow::grow(&mut (*g).stack, &mut (*(*g).m).cache, table, Innermost::Crossing, need) {
+            if let Err(error) =
+                grow::grow(&mut (*g).stack, &mut (*(*g).m).cache, &report::known(), Innermost::Crossing, need)
+            {
                 report::cannot_grow(&*g, Innermost::Crossing, &error);
             }
         }

@@ -2,6 +2,7 @@
 
 use super::g::{G, Ident};
 use crate::arch;
+use crate::stack::frames::known::Known;
 use crate::stack::frames::table::Table;
 use crate::stack::frames::walk::{Frame, Walk};
 use crate::stack::grow::{GrowError, Innermost};
@@ -43,9 +44,9 @@ pub(crate) struct Trace<'a> {
 
 impl fmt::Display for Trace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(table) = Table::of_program() else { return Ok(()) };
+        let Some(known) = known_if_right() else { return Ok(()) };
         // SAFETY: the g stands where `innermost` says: whoever makes a Trace has just found out.
-        let walk = || unsafe { Walk::new(table, &self.g.stack, self.innermost == Innermost::Sched, 0) };
+        let walk = || unsafe { Walk::new(&known, &self.g.stack, self.innermost == Innermost::Sched, 0) };
         // A wrapper's function stands beside it, unless the wrapper is all that there is yet.
         let is_shown = |depth: usize, frame: &Result<Frame, _>| {
             depth == 0 || !frame.as_ref().is_ok_and(|frame| frame.function.is_abi_wrapper())
@@ -85,6 +86,17 @@ pub(crate) fn program_table() -> &'static Table {
         Ok(table) => table,
         Err(error) => report::fatal(format_args!("the table of mapped functions is refused: {error}")),
     }
+}
+
+/// All mapped functions that are known now, those that were registered included; ends the process as [`program_table`] does.
+#[inline]
+pub(crate) fn known() -> Known {
+    Known::now(program_table())
+}
+
+/// The same; `None` if the table is refused.
+pub(crate) fn known_if_right() -> Option<Known> {
+    Table::of_program().ok().map(Known::now)
 }
 
 /// Tells the reports of the layers below which task they speak of.

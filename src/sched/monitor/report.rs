@@ -3,8 +3,9 @@
 use crate::sched::inspect::Dump;
 use crate::sched::runtime::Leftover;
 use crate::sched::{OWN_THREAD_STACK, OWN_THREADS};
-use crate::stack::frames::table::{Function, Table};
+use crate::stack::frames::table::Function;
 use crate::stack::locked;
+use crate::task::report::known_if_right;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
@@ -249,7 +250,7 @@ impl Place {
             // A return address may be the first of another function.
             let pc = if depth == 0 { frame.address } else { frame.address.wrapping_sub(1) };
             // The function that it leads to is there as well, unless the wrapper is all that there is yet.
-            if depth != 0 && mapped(pc).is_some_and(Function::is_abi_wrapper) {
+            if depth != 0 && is_wrapper(pc) {
                 continue;
             }
             resolved.extend(known.entry(pc).or_insert_with(|| names_of(pc, frame)).iter().cloned());
@@ -279,14 +280,16 @@ impl Place {
     }
 }
 
-/// The mapped function at an address.
-fn mapped(pc: usize) -> Option<&'static Function> {
-    Table::of_program().ok()?.find_function(pc)
+/// Whether a wrapper of another calling convention is at an address.
+fn is_wrapper(pc: usize) -> bool {
+    known_if_right().is_some_and(|known| known.find_function(pc).is_some_and(Function::is_abi_wrapper))
 }
 
 /// The functions at an address: the one that is there, and those that it is inlined into.
 fn names_of(pc: usize, frame: Frame) -> Vec<Frame> {
-    if let Some(mapped) = mapped(pc) {
+    if let Some(known) = known_if_right()
+        && let Some(mapped) = known.find_function(pc)
+    {
         let line = Some((mapped.file.to_owned(), mapped.line_at(pc)));
         return vec![Frame { function: Some(mapped.name.to_owned()), line, ..frame }];
     }

@@ -20,8 +20,8 @@
 
 use super::report::Place;
 use crate::sched::mailbox::{Mailbox, Running};
-use crate::stack::frames::table::Table;
 use crate::stack::locked;
+use crate::task::report::known_if_right;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -183,7 +183,8 @@ extern "C" fn on_signal(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut c
     // SAFETY: the kernel passes a ucontext to a handler with SA_SIGINFO.
     let pc = unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs[libc::REG_RIP as usize] } as usize;
     let in_text = TEXT.get().is_some_and(|&(lo, hi)| (lo..hi).contains(&pc));
-    let is_mapped = |pc| Table::of_program().is_ok_and(|table| table.find_function(pc).is_some());
+    let known = known_if_right();
+    let is_mapped = |pc| known.as_ref().is_some_and(|known| known.find_function(pc).is_some());
     let from_mapped = is_mapped(pc);
     let len = Cell::new(0);
     if in_text || anywhere {

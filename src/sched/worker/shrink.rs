@@ -37,7 +37,7 @@ impl Worker {
             let g = (*task).g.get();
             let stack = &mut (*g).stack;
             let innermost = if stack.contains(stack.sched.sp) { Innermost::Sched } else { Innermost::Crossing };
-            match grow::shrink(stack, &mut (*self.thread.m()).cache, report::program_table(), innermost) {
+            match grow::shrink(stack, &mut (*self.thread.m()).cache, &report::known(), innermost) {
                 Ok(shrunk) => shrunk,
                 // No memory for a smaller stack: it keeps the one it has.
                 Err(GrowError::Memory(_)) => false,

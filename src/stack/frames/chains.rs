@@ -4,10 +4,12 @@ use super::function::{CallSite, Function, TableError};
 use crate::stack::layout::STACK_NOSPLIT;
 use std::collections::HashMap;
 
-/// Checks the functions, which are sorted by entry, with their calls: each with the index of the function it is in.
+/// Checks those of the functions that are `wanted`. All are given, sorted by entry, with their calls: each with the index of the
+/// function it is in.
 pub(super) fn check<'t>(
     functions: &'t [Function],
     calls: impl Iterator<Item = (usize, &'t CallSite)>,
+    wanted: impl Fn(&Function) -> bool,
 ) -> Result<(), TableError> {
     let mut callees: HashMap<usize, Vec<&CallSite>> = HashMap::new();
     for (function, call) in calls {
@@ -16,7 +18,7 @@ pub(super) fn check<'t>(
     let mut chains = Chains { functions, callees, depth: HashMap::new() };
     for (index, f) in functions.iter().enumerate() {
         // What a top frame calls runs on a segment entered afresh, with room made for it.
-        if f.is_top() {
+        if f.is_top() || !wanted(f) {
             continue;
         }
         // What a check lets through may push without asking again.

@@ -2,9 +2,12 @@
 
 mod chains;
 mod function;
+pub(crate) mod known;
 mod lines;
+mod published;
 mod section;
 mod stackmap;
+mod sync;
 pub mod table;
 pub(crate) mod walk;
 

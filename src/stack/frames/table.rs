@@ -5,6 +5,7 @@
 //! the slack below the guard: better at start-up than at some growth.
 
 use super::chains;
+use super::known::{Known, together};
 use super::stackmap::StackMap;
 
 pub use super::function::{CallSite, Function, TableError, flags};
@@ -81,7 +82,15 @@ impl Table {
     ///
     /// # Errors
     /// The first contradiction found, see [`TableError`].
-    pub fn build(mut functions: Vec<Function>, mut calls: Vec<CallSite>) -> Result<Table, TableError> {
+    pub fn build(functions: Vec<Function>, calls: Vec<CallSite>) -> Result<Table, TableError> {
+        let table = Table::without_chains(functions, calls)?;
+        let calls = table.sites.iter().map(|s| (s.function as usize, &s.call));
+        chains::check(&table.functions, calls, |_| true)?;
+        Ok(table)
+    }
+
+    /// The same, but for the chains of NOSPLIT functions: those may lead to functions of another table.
+    pub(super) fn without_chains(mut functions: Vec<Function>, mut calls: Vec<CallSite>) -> Result<Table, TableError> {
         functions.sort_by_key(|f| f.entry);
         for f in &functions {
             if f.end <= f.entry {
@@ -121,7 +130,16 @@ impl Table {
         }
         // A walk must not find a jump where it looks for a call. 0 is nobody's address.
         table.returns = PcIndex::new(table.sites.iter().map(|s| if s.call.is_call() { s.call.pc } else { 0 }));
-        chains::check(&table.functions, table.sites.iter().map(|s| (s.function as usize, &s.call)))?;
+        Ok(table)
+    }
+
+    /// A table of functions that are to be added to those that are `known`, which may be called from there.
+    #[cfg_attr(not(feature = "code"), allow(dead_code, reason = "only that registers functions"))]
+    pub(crate) fn beside(known: &Known, functions: Vec<Function>, calls: Vec<CallSite>) -> Result<Table, TableError> {
+        let table = Table::without_chains(functions, calls)?;
+        let (all, calls) = together(known, &table);
+        let is_new = |f: &Function| table.functions.binary_search_by_key(&f.entry, |f| f.entry).is_ok();
+        chains::check(&all, calls.iter().map(|(f, call)| (*f, call)), is_new)?;
         Ok(table)
     }
 

@@ -12,7 +12,8 @@
 //!       function is a top frame: this stretch ends; the next begins at the next ToRust record, or the walk is over
 //! ```
 
-use super::table::{CallSite, Found, Function, Table};
+use super::known::Known;
+use super::table::{CallSite, Found, Function};
 use crate::stack::state::{GoStack, ToRust};
 
 /// Why a stack cannot be walked. A stack whose walk fails cannot be moved, and that is fatal.
@@ -102,7 +103,7 @@ impl Frame<'_> {
 
 /// Iterates over the frames of a go segment.
 pub struct Walk<'t> {
-    table: &'t Table,
+    known: &'t Known,
     lo: usize,
     hi: usize,
     /// Added to an address before memory is read: the contents may have moved already.
@@ -135,12 +136,12 @@ impl<'t> Walk<'t> {
     /// # Safety
     /// That state and the records describe this stack, whose contents from the innermost stack pointer to `hi` can be read
     /// at their addresses plus `delta`; all this stays so while the walk lives, except that words already passed may change.
-    pub unsafe fn new(table: &'t Table, stack: &GoStack, from_sched: bool, delta: usize) -> Walk<'t> {
+    pub unsafe fn new(known: &'t Known, stack: &GoStack, from_sched: bool, delta: usize) -> Walk<'t> {
         let (lo, hi) = (stack.lo, stack.hi);
         let s = &stack.sched;
         let (pc, sp, bp) = (s.pc, s.sp, s.bp);
         let mut walk =
-            Walk { table, lo, hi, delta, pc, sp, bp, to_rust: stack.to_rust, state: State::Start, last: None };
+            Walk { known, lo, hi, delta, pc, sp, bp, to_rust: stack.to_rust, state: State::Start, last: None };
         if !from_sched {
             walk.next_stretch();
         }
@@ -169,7 +170,7 @@ impl<'t> Walk<'t> {
 
     #[cold]
     fn unknown_call(&self) -> WalkError {
-        let place = self.table.find_function(self.pc).map_or("no mapped function", |f| f.name).to_owned();
+        let place = self.known.find_function(self.pc).map_or("no mapped function", |f| f.name).to_owned();
         WalkError::UnknownCall { pc: self.pc, place, sp: self.sp }
     }
 
@@ -177,7 +178,7 @@ impl<'t> Walk<'t> {
     fn step(&mut self) -> Result<Option<Frame<'t>>, WalkError> {
         if self.state == State::Start {
             self.state = State::Frames;
-            if let Some(function) = self.table.find_restart(self.pc) {
+            if let Some(function) = self.known.find_restart(self.pc) {
                 let args = self.sp + 8;
                 if self.sp < self.lo || args >= self.hi {
                     return Err(self.corrupt(function, self.sp));
@@ -194,7 +195,7 @@ impl<'t> Walk<'t> {
             let Found { function, site, quiet } = match self.last {
                 Some(last) if last.site.pc == self.pc => last,
                 _ => {
-                    let found = self.table.look_up(self.pc).ok_or_else(|| self.unknown_call())?;
+                    let found = self.known.look_up(self.pc).ok_or_else(|| self.unknown_call())?;
                     if found.function.is_top() {
                         self.next_stretch();
                         continue;
