@@ -140,8 +140,9 @@ fn register_for(want: Want, family: Family, register: Register) -> Option<Regist
         Want::Mask | Want::MaskOrMemory => register.is_k(),
         Want::Mmx | Want::MmxOrMemory => register.is_mm(),
         Want::Segment => register.is_segment_register(),
-        Want::Control => register.is_cr(),
-        Want::Debug => register.is_dr(),
+        // The others have names in the encoding and are not in any processor.
+        Want::Control => register.is_cr() && matches!(register.number(), 0 | 2 | 3 | 4 | 8),
+        Want::Debug => register.is_dr() && register.number() < 8,
         Want::Stack => register.is_st(),
         _ => false,
     };
